@@ -78,7 +78,7 @@ coverage: setup-dev
 
 # The tests that take longer, half an hour in all.
 test-slow: setup-dev
-	$(BIN)/python $(PYTEST) -m "slow and not reliability"
+	$(BIN)/python $(PYTEST) -m "slow and not reliability" --durations=30
 
 # Every moment a run can be killed at, every kind of damage to every file, two hundred histories: an hour or
 # more, and the table of docs/reliability.md.
@@ -129,8 +129,12 @@ screenshots: setup-dev index
 	$(BIN)/python docs/screenshots_atlases.py
 	$(BIN)/python docs/animation.py
 
-bench: index
+# Every stage apart and the whole, beside the usual way and the limit: half an hour. `IMAGES="2000 100000 1000000"`
+# takes hours.
+IMAGES := 2000 100000
+bench: setup-dev index
 	$(BIN)/python benchmarks/sample.py
+	$(BIN)/python benchmarks/stages.py --images $(IMAGES)
 
 # A quarter of an hour.
 bench-map: index

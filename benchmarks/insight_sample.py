@@ -14,7 +14,7 @@ from clipper.insight.clustering.identity import find_clusters
 from clipper.insight.words import vocabulary
 from clipper.insight.words.candidates import dataset_words
 from clipper.insight.words.naming import ClusterName, WordVectors, name_clusters
-from clipper.models.clip import Clip
+from clipper.models.encoder import Encoder
 from clipper.models.source import find
 from clipper.projection.graph import NeighborGraph, build_graph
 from clipper.settings import Settings
@@ -26,7 +26,9 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 def begin_home(folder: Path, images: Iterable[str], *, source: Path = DATA) -> None:
     """Begin a home with some of the sample's images, their metadata and its model."""
     (folder / "images").mkdir(parents=True)
-    (folder / "clipper.toml").write_text('images = "images"\nmodel = "models/clip-emoji"\n')
+    (folder / "clipper.toml").write_text(
+        'images = "images"\nmodel = "models/clip-emoji"\nprecision = "exact"\n'
+    )
     (folder / "models").symlink_to(source / "models")
     for name in ("metadata.json", *images):
         shutil.copy2(source / "images" / name, folder / "images")
@@ -48,9 +50,9 @@ class Sample:
         self.metadata = self.atlas.metadata
 
     @cached_property
-    def clip(self) -> Clip:
+    def encoder(self) -> Encoder:
         """Its model."""
-        return Clip(find(Settings.load(self.home)))
+        return Encoder(find(Settings.load(self.home)))
 
     @cached_property
     def graph(self) -> NeighborGraph:
@@ -92,7 +94,7 @@ class Sample:
         """Vectors of words, made anew."""
         with TemporaryDirectory() as folder:
             return vocabulary.word_vectors(
-                words, embed=self.clip.embed_texts, fingerprint="", folder=Path(folder)
+                words, embed=self.encoder.embed_texts, fingerprint="", folder=Path(folder)
             )
 
     def shares(self, names: Sequence[ClusterName]) -> np.ndarray:
@@ -101,7 +103,7 @@ class Sample:
         for cluster, name in enumerate(names):
             if name.name:
                 inside = self.clusters.members[:, self.clusters.levels[cluster]] == cluster
-                likeness = self.vectors @ self.clip.embed_texts([name.name])[0]
+                likeness = self.vectors @ self.encoder.embed_texts([name.name])[0]
                 first = np.argsort(-likeness, kind="stable")[: inside.sum()]
                 shares[cluster] = inside[first].mean()
         return shares

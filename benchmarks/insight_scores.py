@@ -115,7 +115,7 @@ def find_odd(sample: Sample) -> Iterator[Odd]:
 
     vectors, looks = sample.vectors, looks_of(sample_pictures(sample))
     for name, pictures in planted():
-        together = np.concatenate([vectors, sample.clip.embed_images(pictures)])
+        together = np.concatenate([vectors, sample.encoder.embed_images(pictures)])
         new = np.arange(len(together)) >= len(vectors)
         plain = build_graph(together).distances[:, :5].mean(axis=1)
         scores = score_outliers(together, looks=joined(looks, looks_of(pictures)))
@@ -168,7 +168,7 @@ def find_swapped(sample: Sample, column: str, seed: int, *, named: bool = True) 
 def texts_of(sample: Sample, names: Iterable[str], named: bool) -> np.ndarray | None:
     """Vectors of the names of classes, if they are to be known."""
     words = [name.replace("-", " ").replace("&", "and") for name in names]
-    return sample.clip.embed_texts(words) if named else None
+    return sample.encoder.embed_texts(words) if named else None
 
 
 def label_figures(sample: Sample, seeds: Iterable[int] = SEEDS) -> Iterator[Figure]:

@@ -10,6 +10,7 @@ What does not belong here: code. This is the public surface. It imports what tak
 asked for: a child process that decodes images never pays for it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from clipper.errors import (
     LabelError,
     ModelError,
     NoIndexError,
+    NoTextError,
     SettingsError,
     StoreError,
     TagError,
@@ -43,6 +45,7 @@ __all__ = [
     "LabelError",
     "ModelError",
     "NoIndexError",
+    "NoTextError",
     "Settings",
     "SettingsError",
     "StoreError",
@@ -62,7 +65,7 @@ def index(
     folder: str | Path | None = None,
     *,
     home: str | Path | None = None,
-    model: str | None = None,
+    model: str | Sequence[str] | None = None,
     progress: "bool | Progress" = True,
     wait: float = 0.0,
     **settings: Any,
@@ -78,9 +81,10 @@ def index(
         folder: a folder of images or its URL; None: the one that the home's clipper.toml names.
         home: the folder that holds the atlas; None: an atlas of this folder that is found from here, or
             `.clipper` within the folder, which is made.
-        model: a CLIP of the hub, or a folder with one; a new home notes it.
+        model: a model of the hub, or a folder with one, or several of them; a new home notes it. The atlas
+            that is returned uses the first.
         progress: whether to show progress bars; or a function that is called with a stage, how much of it is
-            done, and its total.
+            done, and its total: bytes in the stage `download of ...`, files or steps in the others.
         wait: seconds to wait for another run to end.
         settings: other settings by name, for this run alone: `batch_size=16`, `allow_shrink=True`, ...
 
@@ -98,7 +102,7 @@ def index(
     return Atlas(used)
 
 
-def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.open`, as `gzip.open`
+def open(home: str | Path | None = None, *, model: str | None = None) -> "Atlas":  # noqa: A001 - `clipper.open`, as `gzip.open`
     """Open what is published in a home.
 
     Examples:
@@ -108,16 +112,18 @@ def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.op
 
     Args:
         home: the folder that holds the atlas; None: the home found from here, as the command finds it.
+        model: which model's vectors and map to use, in an atlas of several; None: the first one's.
 
     Raises:
         SettingsError: no home is found, or its clipper.toml is malformed.
+        ModelError: the atlas has no such model.
         NoIndexError: nothing is published in it yet, or it is not there.
         StoreError: a file of the store is damaged.
     """
     from clipper.atlas import Atlas
     from clipper.settings import Settings
 
-    return Atlas(Settings.load(home))
+    return Atlas(Settings.load(home), model=model)
 
 
 def published_version(home: str | Path | None = None) -> str | None:
@@ -135,9 +141,11 @@ def published_version(home: str | Path | None = None) -> str | None:
     """
     from clipper.settings import Settings
     from clipper.store.home import Home
-    from clipper.store.snapshots import current
+    from clipper.store.snapshots import current, refresh
 
-    snapshot = current(Home(Settings.load(home).home))
+    folder = Home(Settings.load(home).home)
+    refresh(folder)
+    snapshot = current(folder)
     return snapshot.version if snapshot else None
 
 

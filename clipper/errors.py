@@ -6,6 +6,8 @@
     ├── NoIndexError           the home has no published atlas yet
     ├── BusyError              another run holds the home's lock
     ├── ImagesError            the images folder is missing, unreadable or empty
+    │   ├── RefusedError       the storage behind a URL refuses this user, or knows no credentials
+    │   └── StorageError       it cannot be reached, or does not answer
     ├── BadImageError          one image file cannot be used; it ends no run
     ├── UnknownImageError      no image has this id; also a KeyError
     ├── PredicateError         a filter that a person typed is not understood; it has the place
@@ -13,10 +15,13 @@
     ├── LabelError             a label, or its column, is not acceptable; also a ValueError
     ├── ViewError              a saved view, or its name, is not acceptable; also a ValueError
     ├── ModelError             the model cannot be found, fetched or used
+    │   ├── NoTextError        the model embeds images only, and was asked in words
     │   └── HubError           the model hub cannot be reached
     ├── StoreError             a file of the store is damaged, or parts do not belong together
     │   ├── AccessError        this user may not read a file of the store, or its disk does not answer
     │   ├── AuditError         a staged part is not as it must be, and was not published
+    │   ├── HomeRefusedError   the object store of the home refuses this user, or knows no credentials
+    │   ├── HomeStorageError   it cannot be reached, or does not answer
     │   └── ServerError        the Chroma server cannot be reached
     ├── ClusterError           the Dask cluster cannot be reached, or its workers fail
     │   └── ClusterSetupError  the Dask cluster, or this machine, is not set up for the work
@@ -40,6 +45,8 @@ EXTRAS = {
         "tornado",
     ),
     "pipeline": ("dagster",),
+    "s3": ("s3fs",),
+    "gcs": ("gcsfs",),
 }
 
 
@@ -70,6 +77,16 @@ class ImagesError(ClipperError):
     """The images folder is missing, unreadable or empty."""
 
 
+class RefusedError(ImagesError):
+    """The storage behind a URL refuses this user, or there are no credentials for it."""
+
+
+class StorageError(ImagesError):
+    """The storage behind a URL cannot be reached, or does not answer."""
+
+    transient = True
+
+
 class PredicateError(ClipperError):
     """A typed filter is not understood: `message` says why, and it is about `start` to `end` of the text."""
 
@@ -81,6 +98,21 @@ class PredicateError(ClipperError):
 
 class ModelError(ClipperError):
     """The model cannot be found, fetched or used."""
+
+
+# Models that read words, for those who have one that does not.
+MODELS_WITH_TEXT = "openai/clip-vit-base-patch32 or google/siglip2-base-patch16-224"
+
+
+class NoTextError(ModelError):
+    """A text met a model that embeds images only. `model` is its name."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(
+            f"the model {model} embeds images only, and cannot find them by words: search with an image, or "
+            f"index with a model that reads words, such as {MODELS_WITH_TEXT} (`clipper index --model NAME`)"
+        )
 
 
 class HubError(ModelError):
@@ -99,6 +131,16 @@ class AccessError(StoreError):
 
 class AuditError(StoreError):
     """A staged part is not as it must be; it was not published."""
+
+
+class HomeRefusedError(StoreError):
+    """The object store that holds the home refuses this user, or there are no credentials for it."""
+
+
+class HomeStorageError(StoreError):
+    """The object store that holds the home cannot be reached, or does not answer."""
+
+    transient = True
 
 
 class ServerError(StoreError):
@@ -146,8 +188,12 @@ class TagError(ClipperError, ValueError):
     """A tag is empty or too long, or there are too many tags."""
 
 
-def require_extra(extra: str) -> None:
+def require_extra(extra: str, *, who: str = "") -> None:
     """Check that the packages of an extra are installed, without importing them.
+
+    Args:
+        extra: a key of `EXTRAS`.
+        who: what needs them, for the message; the extra itself if empty.
 
     Raises:
         MissingExtraError: one is missing; the message says what to install.
@@ -157,7 +203,7 @@ def require_extra(extra: str) -> None:
     missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
-            f"the {extra} needs packages that are not installed ({', '.join(missing)}); "
+            f"{who or f'the {extra}'} needs packages that are not installed ({', '.join(missing)}); "
             f"run: pip install 'clipper[{extra}]'"
         )
 

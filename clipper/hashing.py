@@ -6,7 +6,8 @@ is its checksum. What does not belong here: looking for damage (`doctor/`).
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -47,10 +48,42 @@ def checksum_holds(value: Mapping[str, Any]) -> bool:
     return KEY not in value or value[KEY] == json_checksum(value)
 
 
+@dataclass(frozen=True)
+class JsonPieces:
+    """A JSON value that is too large to hold: `pieces` returns its canonical text, in ASCII, in pieces."""
+
+    pieces: Callable[[], Iterator[bytes]]
+
+
+def json_object(members: Mapping[str, JsonPieces]) -> JsonPieces:
+    """Return a JSON object with these members."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"{"
+        for position, name in enumerate(sorted(members)):
+            yield f"{',' if position else ''}{json.dumps(name)}:".encode()
+            yield from members[name].pieces()
+        yield b"}"
+
+    return JsonPieces(pieces)
+
+
 def digest(*parts: object) -> str:
-    """Return a version: 16 hex digits of BLAKE2b over the canonical JSON of `parts`."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    """Return a version: 16 hex digits of BLAKE2b over the canonical JSON of `parts`.
+
+    A part may be `JsonPieces`; the version is that of the same part as a list.
+    """
+    hashed = hashlib.blake2b(digest_size=8)
+    for position, part in enumerate(parts):
+        hashed.update(b"," if position else b"[")
+        if isinstance(part, JsonPieces):
+            for piece in part.pieces():
+                hashed.update(piece)
+        else:
+            text = json.dumps(part, sort_keys=True, separators=(",", ":"), default=str)
+            hashed.update(text.encode())
+    hashed.update(b"]" if parts else b"[]")
+    return hashed.hexdigest()
 
 
 def content_hash(data: bytes) -> bytes:

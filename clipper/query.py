@@ -3,9 +3,10 @@
 What does not belong here: showing results, and the vectors that are searched (`atlas/engine.py`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from clipper.errors import ClipperError
 from clipper.query_syntax import MAX_TERMS, Term, parse
@@ -61,8 +62,68 @@ class Query:
 
     @property
     def words_only(self) -> bool:
-        """Whether no image is among the terms: only then are similarities on CLIPScore's scale."""
+        """Whether no image is among the terms: only then are similarities on the scale of scores."""
         return self.image is None and not any(term.like for term in self.all_terms)
+
+
+class Scores(Protocol):
+    """Exact similarities of a query with n images, by row: an array, or what computes them when asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+    def __array__(self) -> "np.ndarray": ...
+
+
+@dataclass(frozen=True)
+class ScoreScale:
+    """The scale on which the similarity of a text with an image means something to a person.
+
+    `kind` is "clipscore", for CLIP and models trained like it: `max(0, 2.5 cos)` (Hessel et al. 2021,
+    arXiv:2104.08718, section 3); "sigmoid", for SigLIP: the probability `1 / (1 + exp(-(scale cos + bias)))`
+    with which the model takes them for a pair (Zhai et al. 2023, arXiv:2303.15343, section 3.2); or "cosine",
+    for other models: nothing is known beyond the similarity itself.
+    """
+
+    kind: Literal["clipscore", "sigmoid", "cosine"] = "clipscore"
+    scale: float = 1.0
+    bias: float = 0.0
+
+    @classmethod
+    def of_model(cls, model: Mapping[str, Any]) -> "ScoreScale":
+        """Return the scale of a snapshot's entry of the model; CLIP's has none, as it always was."""
+        known = model.get("score") or {}
+        return cls(
+            known.get("kind", "clipscore"), float(known.get("scale", 1.0)), float(known.get("bias", 0.0))
+        )
+
+    @property
+    def name(self) -> str:
+        """The name of the scale, for a person."""
+        return {"clipscore": "CLIPScore", "sigmoid": "match probability", "cosine": "similarity"}[self.kind]
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the scale as a JSON object."""
+        return {"kind": self.kind, "scale": self.scale, "bias": self.bias}
+
+    def figure(self, similarity: float) -> float | None:
+        """Return a score as a person reads it, of 100; None where it is the similarity itself.
+
+        A probability far below 1 % still has two digits: it says how far below.
+        """
+        if self.kind == "cosine":
+            return None
+        score = self.score(similarity)
+        return float(f"{score:.2g}") if self.kind == "sigmoid" and score < 10 else round(score)  # noqa: PLR2004
+
+    def score(self, similarity: float) -> float:
+        """Convert a text's cosine similarity with an image to this scale, as a percentage: 0..100."""
+        if self.kind == "sigmoid":
+            logit = self.scale * similarity + self.bias
+            return 100.0 / (1.0 + math.exp(-logit)) if logit > -700 else 0.0  # noqa: PLR2004 - no overflow
+        weight = CLIPSCORE_WEIGHT if self.kind == "clipscore" else 1.0
+        return 100.0 * min(max(weight * similarity, 0.0), 1.0)
 
 
 @dataclass(frozen=True)
@@ -71,7 +132,7 @@ class Hits:
 
     `rows` (k,) int64 are rows of the atlas, `similarity` (k,) float32 their cosine similarities, best
     first; `vector` (d,) float32 is the query's, L2-normalised; `x`, `y` is where it falls on the map.
-    `similarities` (n,) float32 are those of all images, by row.
+    `similarities` are those of all images, by row: an array of them, (n,) float32, is exact.
     """
 
     query: Query
@@ -80,21 +141,15 @@ class Hits:
     vector: "np.ndarray"
     x: float
     y: float
-    similarities: "np.ndarray"
+    similarities: Scores
+    scale: ScoreScale = ScoreScale("cosine")
 
-
-class Vectors(Protocol):
-    """(n, d) float32 vectors that can be indexed by rows."""
-
-    def __getitem__(self, rows: Any, /) -> Any: ...
-
-
-def clip_score(similarity: float) -> float:
-    """Convert a text's cosine similarity with an image to CLIPScore's scale of 0..100.
-
-    `max(0, 2.5 cos)`, at most 1, as a percentage (Hessel et al. 2021, arXiv:2104.08718, section 3).
-    """
-    return 100.0 * min(max(CLIPSCORE_WEIGHT * similarity, 0.0), 1.0)
+    @property
+    def figures(self) -> list[float] | None:
+        """The score of each row, of 100; None if an image is in the query, or the model has no scale."""
+        found = [self.scale.figure(value) for value in self.similarity.tolist()]
+        known = [value for value in found if value is not None]
+        return known if self.query.words_only and len(known) == len(found) else None
 
 
 def combine(vectors: "Sequence[np.ndarray]", weights: Sequence[float] | None = None) -> "np.ndarray":
@@ -116,15 +171,15 @@ def combine(vectors: "Sequence[np.ndarray]", weights: Sequence[float] | None = N
 
 
 def rank_exactly(
-    vector: "np.ndarray", vectors: Vectors, candidates: "np.ndarray", *, k: int
+    similarities: Scores, candidates: "np.ndarray", *, k: int
 ) -> "tuple[np.ndarray, np.ndarray]":
-    """Return the k best of `candidates` (rows of `vectors`, (n, d)) by cosine: rows and similarities.
+    """Return the k best of `candidates`, rows of n `similarities`: rows and similarities.
 
     Equal similarities keep the order of the rows, so that the same search gives the same hits.
     """
     import numpy as np
 
     candidates = np.sort(np.asarray(candidates, np.int64))
-    similarity = vectors[candidates] @ vector
+    similarity = similarities[candidates]
     best = np.argsort(-similarity, kind="stable")[:k]
     return candidates[best], similarity[best].astype(np.float32)

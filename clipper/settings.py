@@ -5,6 +5,7 @@ What does not belong here: anything that reads images, the store or a model.
 
 import codecs
 import os
+import posixpath
 import re
 import tomllib
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from pydantic_settings import (
 )
 
 from clipper.errors import SettingsError
+from clipper.mirror import copy as copies
+from clipper.mirror import location
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 # The commit of the default model's repository that has safetensors; its `main` has only a pickle.
@@ -37,8 +40,16 @@ HIDDEN_HOME = ".clipper"
 DEFAULT_IMAGES = "images"
 # When a map is laid out again, starting from its positions.
 Refit = Literal["auto", "never", "always"]
+# Each model costs a pass of its own over all images, and a map.
+MAX_MODELS = 8
+_OPEN_CLIPS = "hf-hub:"  # before a name of the hub, as OpenCLIP writes it
+# A name of the hub with a revision.
+_PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([\w./-]+)")
+MAX_WEIGHT = 1_000  # of `cross_modal_weight`
+MAX_SHARDS = 256  # of `chroma_shards`
 _ARCHIVE_ENDING = re.compile(r"\.(tar|zip|parquet|arrow|tiff?)$", re.IGNORECASE)
 _SERVER = re.compile(r"https?://[^\s/@?#]+/?")
+_PAGE = re.compile(r"https?://[^\s@/]+(/\S*)?")
 _SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^\s@]+")
 
 
@@ -54,11 +65,23 @@ class Settings(BaseSettings):
         DEFAULT_IMAGES, description="Images folder, archives such as shards/*.tar, or a URL of fsspec"
     )
     title: str = Field("", description="Name shown in the viewer; if empty, the images folder's name")
-    model: str = Field(DEFAULT_MODEL, description="CLIP model of the Hugging Face hub, or a local folder")
-    model_revision: str = Field("", description="Commit, tag or branch of a hub model")
-    device: str = Field("auto", description="Where the model runs: auto, cpu, cuda, cuda:1, mps")
+    model: str | list[str] = Field(
+        DEFAULT_MODEL,
+        description="Model of the Hugging Face hub (NAME or NAME@REVISION), or a local folder; or several",
+    )
+    model_revision: str = Field("", description="Commit, tag or branch of a hub model, the first of several")
+    device: str = Field(
+        "auto", description="Where the model and the search for neighbours run: auto, cpu, cuda, cuda:1, mps"
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Precision of the image model: auto, float32, bfloat16, float16"
+        "auto",
+        description="Fixed precision of the image model: float32, bfloat16, float16; auto: see precision",
+    )
+    precision: Literal["auto", "exact"] = Field(
+        "auto",
+        description=(
+            "auto: embed many images in the fastest precision that finds the same neighbours; exact: float32"
+        ),
     )
     batch_size: int = Field(64, ge=1, le=4096, description="Images per forward pass")
     max_pixels: int = Field(178_000_000, ge=1, description="Skip images that have more pixels")
@@ -97,8 +120,12 @@ class Settings(BaseSettings):
     refit: Refit = Field(
         "auto", description="When to lay the map out again: auto (when it no longer serves), never, always"
     )
-    cross_modal_weight: float = Field(
-        2.5, gt=0, le=1000, description="Factor on the similarity of a text and an image (CLIPScore's w)"
+    cross_modal_weight: Literal["auto"] | float = Field(
+        "auto",
+        description=(
+            "Factor on the similarity of a text and an image: auto (CLIPScore's 2.5 for CLIP, measured on "
+            "the dataset for other models), or a number"
+        ),
     )
     clusters: bool = Field(
         default=True, description="Find clusters of images, and the images that stand for them"
@@ -127,22 +154,72 @@ class Settings(BaseSettings):
     )
     schedule: str = Field("0 2 * * *", description="Cron line of the scheduled reindex, in UTC")
     keep_runs: int = Field(30, ge=1, description="Days after which Dagster's finished runs are deleted")
-    chroma: str = Field(
-        "", description="URL of a Chroma server for the collections; if empty, they are in the home"
+    chroma: str | list[str] = Field(
+        "",
+        description=(
+            "URL of a Chroma server for the collections, or of several that share the rows; if empty, the "
+            "collections are in the home"
+        ),
     )
+    chroma_shards: int = Field(
+        0,
+        ge=0,
+        le=MAX_SHARDS,
+        description="Collections over which the rows are spread; if 0, one a server, and in the home one for "
+        "each 250,000 rows",
+    )
+    map_url: str = Field("", description="Where the map of this home is served; Dagster's pages link to it")
     dask: str = Field(
-        "", description="Address of a Dask scheduler whose workers embed; if empty, this machine embeds"
+        "",
+        description="Address of a Dask scheduler whose workers hash, decode, embed and search; if empty, "
+        "this machine does",
     )
+
+    @field_validator("cross_modal_weight", mode="before")
+    @classmethod
+    def _weight(cls, weight: object) -> object:
+        if weight == "auto":
+            return weight
+        try:
+            number = float(weight)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            number = 0.0
+        if not 0 < number <= MAX_WEIGHT:
+            raise ValueError(f'must be "auto", or a number above 0 and at most {MAX_WEIGHT}')
+        return number
 
     @field_validator("chroma")
     @classmethod
-    def _server_url(cls, url: str) -> str:
-        if url and not _SERVER.fullmatch(url):
+    def _server_urls(cls, given: str | list[str]) -> str | list[str]:
+        urls = [given] if isinstance(given, str) else given
+        if not all(_SERVER.fullmatch(url) or (not url and isinstance(given, str)) for url in urls):
             raise ValueError(
                 "must be http://HOST:PORT or https://HOST:PORT; sign-in goes through Chroma's own "
                 "CHROMA_CLIENT_AUTH_PROVIDER and CHROMA_CLIENT_AUTH_CREDENTIALS"
             )
-        return url.rstrip("/")
+        urls = [url.rstrip("/") for url in urls]
+        if len(set(urls)) < len(urls):
+            raise ValueError("names a server twice; set chroma_shards for several collections on one server")
+        return urls if len(urls) > 1 else "".join(urls)
+
+    @field_validator("model")
+    @classmethod
+    def _models(cls, model: str | list[str]) -> str | list[str]:
+        if isinstance(model, str):
+            return model.removeprefix(_OPEN_CLIPS)
+        names = list(dict.fromkeys(name.removeprefix(_OPEN_CLIPS) for name in model))
+        if not names or not all(names):
+            raise ValueError("must name a model, or a list of models")
+        if len(names) > MAX_MODELS:
+            raise ValueError(f"must name at most {MAX_MODELS} models")
+        return names if len(names) > 1 else names[0]
+
+    @field_validator("map_url")
+    @classmethod
+    def _page_url(cls, url: str) -> str:
+        if url and not _PAGE.fullmatch(url):
+            raise ValueError("must be http://HOST:PORT/viewer or https://..., as a browser opens it")
+        return url
 
     @field_validator("dask")
     @classmethod
@@ -158,7 +235,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: no home is found, clipper.toml is unreadable, or a setting is unknown or malformed.
         """
-        folder = _home_of(Path(home).expanduser().resolve() if home else find_home())
+        folder = locate_home(home) if home else find_home()
         config = folder / CONFIG_NAME
         located = type(cls.__name__, (cls,), {"model_config": SettingsConfigDict(toml_file=config)})
         given = {key: value for key, value in overrides.items() if value is not None}
@@ -189,9 +266,31 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
+    def home_name(self) -> str:
+        """What a person calls the home: its URL on an object store, or its folder."""
+        copy = copies.of(self.home)
+        return copy.url if copy else str(self.home)
+
+    @property
+    def servers(self) -> list[str]:
+        """The URLs of the Chroma servers; none if the collections are in the home."""
+        given = [self.chroma] if isinstance(self.chroma, str) else self.chroma
+        return [url for url in given if url]
+
+    @property
     def images_location(self) -> str:
         """The images folder as an absolute path, or its URL."""
-        return absolute_location(self.images, base=self.home)
+        return self.locate_images(self.images)
+
+    def locate_images(self, images: str) -> str:
+        """Return where an images folder is that clipper.toml, or a version, names relative to the home."""
+        copy = copies.of(self.home)
+        if copy is None:
+            return absolute_location(images, base=self.home)
+        if is_url(images) or Path(images).expanduser().is_absolute():
+            return absolute_location(images)
+        scheme, _, path = copy.url.partition("://")
+        return f"{scheme}://{posixpath.normpath(posixpath.join(path, images))}"
 
     @property
     def limits(self) -> str:
@@ -219,10 +318,34 @@ class Settings(BaseSettings):
         return self.title or last or "Clipper"
 
     @property
+    def models(self) -> tuple[Self, ...]:
+        """The settings with each of the models alone, in their order."""
+        if isinstance(self.model, str):
+            return (self,)
+        first, *others = self.model
+        alone = [self.model_copy(update={"model": first})]
+        alone += [self.model_copy(update={"model": name, "model_revision": ""}) for name in others]
+        return tuple(alone)
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model, the first of several, without a revision."""
+        return self._named[0]
+
+    @property
     def revision(self) -> str | None:
-        """The model's revision; the default model has a pinned one."""
-        pinned = DEFAULT_REVISION if self.model == DEFAULT_MODEL else None
-        return self.model_revision or pinned
+        """The revision of the model, the first of several; the default model has a pinned one."""
+        name, revision = self._named
+        pinned = DEFAULT_REVISION if name == DEFAULT_MODEL else None
+        return revision or self.model_revision or pinned
+
+    @property
+    def _named(self) -> tuple[str, str]:
+        """The name of the first model, and the revision that was written with it, "" for none."""
+        first = self.model if isinstance(self.model, str) else self.model[0]
+        found = _PINNED.fullmatch(first)
+        is_folder = found and any(sees_folder(place / first) for place in (self.home, Path.cwd()))
+        return (found[1], found[2]) if found and not is_folder else (first, "")
 
 
 def is_url(location: str) -> bool:
@@ -235,6 +358,36 @@ def absolute_location(location: str, *, base: Path | None = None) -> str:
     if is_url(location):
         return location
     return str(((base or Path.cwd()) / Path(location).expanduser()).resolve())
+
+
+def locate_home(home: str | Path) -> Path:
+    """Return the folder of a home that is named: of one on an object store its local copy.
+
+    The copy's settings, and what people gave, are brought up to date first.
+
+    Raises:
+        SettingsError: a home cannot be at that URL.
+        StoreError: the object store refuses or does not answer.
+    """
+    folder = named_folder(home).resolve()
+    return folder if copies.of(folder) else _home_of(folder)
+
+
+def named_folder(home: str | Path) -> Path:
+    """Return the folder that a home's name means, whether or not it is one: of a URL the local copy.
+
+    Raises:
+        SettingsError: a home cannot be at that URL.
+        StoreError: the object store refuses or does not answer.
+    """
+    if isinstance(home, str) and location.is_url(home):
+        folder = location.local_path(home) or location.copy_of(home)
+    else:
+        folder = Path(home).expanduser()
+    if copy := copies.of(folder.resolve()):  # one object for a copy, however its folder is named
+        copy.refresh_root()
+        return copy.folder
+    return folder
 
 
 def _home_of(folder: Path) -> Path:
@@ -270,7 +423,7 @@ def find_home() -> Path:
         SettingsError: there is no home.
     """
     if named := os.environ.get("CLIPPER_HOME"):
-        return Path(named).expanduser().resolve()
+        return locate_home(named)
     here = Path.cwd()
     candidates = [here, here / HIDDEN_HOME, here / "data"]
     candidates += [parent / HIDDEN_HOME for parent in here.parents]

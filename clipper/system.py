@@ -25,6 +25,7 @@ READ_FLAGS = (
 )
 _PATIENCE = 5.0  # seconds until a file that others have open is given up
 _PAUSE = 0.02
+_MEMORY, _CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def replace_file(temporary: Path, path: Path) -> None:
@@ -54,6 +55,30 @@ def delete_unless_open(path: Path) -> bool:
             raise
         return False
     return True
+
+
+def free_memory() -> int | None:
+    """Return the bytes of memory that a program may still take, on Linux; None where that is not known.
+
+    A container's limit counts, as the second version of cgroups has it. Copies of files that the system keeps
+    in memory count as free: it lets them go.
+    """
+    try:
+        free = 1024 * int(_figures(_MEMORY)["MemAvailable:"])
+    except (OSError, KeyError, ValueError):
+        return None
+    try:
+        most, taken = (int((_CGROUP / name).read_text("ascii")) for name in ("memory.max", "memory.current"))
+        kept = int(_figures(_CGROUP / "memory.stat")["inactive_file"])
+    except (OSError, KeyError, ValueError):  # no container, or "max"
+        return free
+    return min(free, max(most - taken + kept, 0))
+
+
+def _figures(path: Path) -> dict[str, str]:
+    """Read a table of the system: name -> number, without its unit."""
+    lines = (line.split() for line in path.read_text("ascii").splitlines())
+    return {line[0]: line[1] for line in lines if len(line) > 1}
 
 
 def hold(descriptor: int) -> None:

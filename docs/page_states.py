@@ -274,6 +274,15 @@ def side_by_side(page: Any) -> None:
     page.wait_for_timeout(900)
 
 
+def two_maps(page: Any) -> None:
+    """The maps of two models, and the same results on both."""
+    page.locator(".legend-card .models").get_by_role("combobox").nth(1).click()
+    page.get_by_role("option", name="clip-altered").click()
+    page.locator(".title-over").get_by_text("clip-altered").wait_for()
+    search(page)
+    page.wait_for_timeout(2500)
+
+
 def overview(page: Any) -> None:
     """What the dataset is made of, and the last runs."""
     page.locator(".status").get_by_role("button").first.click()
@@ -309,6 +318,7 @@ STATES: dict[str, Callable[[Any], None]] = {
     "keys": keys,
 }
 OF_LABELS: dict[str, Callable[[Any], None]] = {"boxes": boxes}
+OF_TWO_MODELS: dict[str, Callable[[Any], None]] = {"two-maps": two_maps}
 OF_THE_COPY: dict[str, Callable[[Any], None]] = {
     "insights": insights,
     "duplicates": duplicates,

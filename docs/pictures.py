@@ -51,6 +51,23 @@ def altered_copy(folder: Path) -> Path:
     return home
 
 
+def with_second_model(folder: Path) -> Path:
+    """A copy of the sample's home with two models: the second is the first with its last layer altered."""
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    home = Path(shutil.copytree(HOME, folder / "two", ignore=shutil.ignore_patterns("dagster", "sample")))
+    second = Path(shutil.copytree(home / "models" / "clip-emoji", home / "models" / "clip-altered"))
+    weights, chance = load_file(second / "model.safetensors"), np.random.default_rng(0)
+    layer = weights["visual_projection.weight"]
+    weights["visual_projection.weight"] = (
+        layer + 0.6 * layer.std() * chance.standard_normal(layer.shape)
+    ).astype(layer.dtype)
+    save_file(weights, second / "model.safetensors", metadata={"format": "pt"})
+    index(Settings.load(home, model=[f"models/{name}" for name in ("clip-emoji", "clip-altered")]))
+    return home
+
+
 def labelled_shelves(folder: Path) -> Path:
     """A home of 60 pictures of several drawings each, with the groups of these as labels of COCO."""
     draw, images = random.Random(4), folder / "shelves"  # noqa: S311 - a picture, the same each time

@@ -12,8 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from page_states import OF_LABELS, OF_THE_COPY, STATES
-from pictures import ARGUMENTS, HOME, LOOKS, ROOT, SHARPNESS, SIZE, altered_copy, labelled_shelves, save
+from page_states import OF_LABELS, OF_THE_COPY, OF_TWO_MODELS, STATES
+from pictures import (
+    ARGUMENTS,
+    HOME,
+    LOOKS,
+    ROOT,
+    SHARPNESS,
+    SIZE,
+    altered_copy,
+    labelled_shelves,
+    save,
+    with_second_model,
+)
 from playwright.sync_api import sync_playwright
 
 from viewer.components.page.theme_cookie import COOKIE
@@ -47,7 +58,7 @@ def take(browser: Any, address: str, state: str, theme: str, root: Path) -> byte
     page.wait_for_selector(".results .card", timeout=60_000)
     page.wait_for_timeout(1500)
     settled(page)
-    ({**STATES, **OF_THE_COPY, **OF_LABELS})[state](page)
+    ({**STATES, **OF_THE_COPY, **OF_LABELS, **OF_TWO_MODELS})[state](page)
     page.evaluate(ELSEWHERE, str(root))
     png: bytes = page.screenshot()
     context.close()
@@ -74,14 +85,24 @@ def labelled() -> Iterator[Path]:
         yield labelled_shelves(Path(folder))
 
 
+@contextmanager
+def of_two_models() -> Iterator[Path]:
+    """A copy of the sample's home with a second model, for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield with_second_model(Path(folder))
+
+
 def main() -> None:
     """Take them all, or those of the states named as arguments."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     LOOKS.mkdir(exist_ok=True)
-    wanted = sys.argv[1:] or [*STATES, *OF_THE_COPY, *OF_LABELS]
+    homes = (
+        (sample, STATES), (copied, OF_THE_COPY), (labelled, OF_LABELS), (of_two_models, OF_TWO_MODELS)
+    )  # fmt: skip
+    wanted = sys.argv[1:] or [state for _, states in homes for state in states]
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        for home, states in ((sample, STATES), (copied, OF_THE_COPY), (labelled, OF_LABELS)):
+        for home, states in homes:
             if taken := [state for state in wanted if state in states]:
                 with home() as folder, serving(folder) as address:
                     root = ROOT if folder == HOME else folder.parent

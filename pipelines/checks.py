@@ -11,8 +11,8 @@ import dagster as dg
 
 from clipper.indexing import checks
 from clipper.store.staged import ASSETS, INSIGHTS
-from pipelines.failures import asset_check
 from pipelines.freshness import freshness
+from pipelines.naming import Blueprint, asset_check
 from pipelines.presentation import table_of
 from pipelines.resources import HomeResource
 
@@ -102,7 +102,7 @@ def _result(
     )
 
 
-CHECKS = [
+CHECKS: list[Blueprint] = [
     files_are_as_written,
     counts_agree,
     vectors_have_norm_one,

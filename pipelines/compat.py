@@ -8,6 +8,7 @@ What does not belong here: anything that Dagster documents, and any decision of 
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def cron_ticks(cron: str, *, start: float) -> Iterator[datetime]:
     return iter(cron_string_iterator(start, cron, "UTC"))
 
 
-def observable_asset(spec: dg.AssetSpec) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+def observable_asset(spec: dg.AssetSpec, *, name: str) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Define an external asset that a function observes, with everything that a spec can say.
 
     `observable_source_asset` takes neither owners nor kinds. The decorator that takes a spec is marked as
@@ -35,33 +36,40 @@ def observable_asset(spec: dg.AssetSpec) -> Callable[[Callable[..., Any]], dg.As
     def define(observe: Callable[..., Any]) -> dg.AssetsDefinition:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.BetaWarning)
-            return dg.multi_observable_source_asset(specs=[spec])(observe)
+            return dg.multi_observable_source_asset(specs=[spec], name=name)(observe)
 
     return define
 
 
-def in_process_executor(at_start: Callable[[dg.DagsterInstance, str], None]) -> dg.ExecutorDefinition:
-    """Dagster's in-process executor, which first calls `at_start` with the instance and the run's id.
+def in_process_executor(
+    around: Callable[[dg.DagsterInstance, str], AbstractContextManager[None]],
+) -> dg.ExecutorDefinition:
+    """Dagster's in-process executor, whose steps run within `around(instance, run_id)`.
 
     A run has no hook that is called in its process before its first step. Clipper needs one because Dagster
-    does not notice that a run's process is gone (https://github.com/dagster-io/dagster/issues/4319).
+    does not notice that a run's process is gone (https://github.com/dagster-io/dagster/issues/4319), and
+    tries a step again that was interrupted (https://github.com/dagster-io/dagster/issues/15026).
     """
 
     @dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
-    def in_process(context: dg.InitExecutorContext) -> _AnnouncedExecutor:
+    def in_process(context: dg.InitExecutorContext) -> _SurroundedExecutor:
         create = dg.in_process_executor.executor_creation_fn
         assert create is not None
-        return _AnnouncedExecutor(create(context), at_start)
+        return _SurroundedExecutor(create(context), around)
 
     return in_process
 
 
-class _AnnouncedExecutor(dg.Executor):
-    """Another executor, and a function that is called before its first step."""
+class _SurroundedExecutor(dg.Executor):
+    """Another executor, within a context that lasts as long as its steps."""
 
-    def __init__(self, inner: dg.Executor, at_start: Callable[[dg.DagsterInstance, str], None]) -> None:
+    def __init__(
+        self,
+        inner: dg.Executor,
+        around: Callable[[dg.DagsterInstance, str], AbstractContextManager[None]],
+    ) -> None:
         self._inner = inner
-        self._at_start = at_start
+        self._around = around
 
     @property
     def retries(self) -> Any:
@@ -72,8 +80,8 @@ class _AnnouncedExecutor(dg.Executor):
         return self._inner.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
-        self._at_start(plan_context.instance, plan_context.run_id)
-        yield from self._inner.execute(plan_context, execution_plan)
+        with self._around(plan_context.instance, plan_context.run_id):
+            yield from self._inner.execute(plan_context, execution_plan)
 
 
 def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
@@ -86,6 +94,55 @@ def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> N
         instance.report_run_canceled(run, message)
     else:
         instance.report_run_failed(run, message)
+
+
+def make_pool(instance: dg.DagsterInstance, pool: str) -> bool:
+    """Make a pool with the default limit, if it is not there; whether it is there and limited.
+
+    Dagster's queue makes a pool when it first sees a run of it, and starts all runs that it sees with it.
+    """
+    storage = instance.event_log_storage
+    if not storage.supports_global_concurrency_limits:
+        return False
+    if pool not in {limit.name for limit in storage.get_pool_limits()}:
+        storage.initialize_concurrency_limit_to_default(pool)
+    return pool in {limit.name for limit in storage.get_pool_limits()}
+
+
+def claim_slot(instance: dg.DagsterInstance, pool: str, run_id: str, step: str) -> bool:
+    """Claim a slot of a pool in the middle of a step; whether it is claimed. Without a limit it always is.
+
+    Dagster claims slots for whole steps only, and none at all where a pool counts runs
+    (https://docs.dagster.io/guides/operate/managing-concurrency/concurrency-pools). A step that cannot have
+    one asks again: it keeps its place in the queue.
+    """
+    if not make_pool(instance, pool):
+        return True
+    return bool(instance.event_log_storage.claim_concurrency_slot(pool, run_id, step).is_claimed)
+
+
+def release_slot(instance: dg.DagsterInstance, run_id: str, step: str) -> None:
+    """Give back the slot that a step has claimed, or its place in the queue."""
+    if instance.event_log_storage.supports_global_concurrency_limits:
+        instance.event_log_storage.free_concurrency_slot_for_step(run_id, step)
+
+
+def free_slots(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Give back a run's slots in pools, which Dagster otherwise does a minute after the run's end.
+
+    The method is that of the button "Free all slots" (https://docs.dagster.io/guides/operate/managing-concurrency).
+    """
+    if instance.event_log_storage.supports_global_concurrency_limits:
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def was_terminated(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a person terminated a run, whatever became of it.
+
+    The status does not tell: a process that ends of that before its first step is recorded as failed
+    (https://github.com/dagster-io/dagster/issues/15026 is about the steps).
+    """
+    return bool(instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_CANCELING))
 
 
 def location_of(run: dg.DagsterRun) -> str | None:

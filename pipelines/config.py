@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from clipper.settings import Settings
+from pipelines.naming import Names
 
 
 def _setting(name: str) -> Any:
@@ -37,6 +38,7 @@ class EmbedConfig(dg.Config):
     """How images are embedded, and what is kept of them."""
 
     model: str | None = _setting("model")
+    precision: str | None = _setting("precision")
     batch_size: int | None = _setting("batch_size")
     gps: bool | None = _setting("gps")
 
@@ -109,8 +111,16 @@ _CONFIGS: dict[str, type[dg.Config]] = {
     "drift": DriftConfig,
     "atlas": PublishConfig,
 }
-# Shows each option in the launchpad of a job, where null stands for what clipper.toml says.
-LAUNCHPAD = {"ops": {op: {"config": dict.fromkeys(config.model_fields)} for op, config in _CONFIGS.items()}}
+
+
+def launchpad(names: Names) -> dict[str, Any]:
+    """Each option, for the launchpad of a home's job; null stands for what clipper.toml says."""
+    return {
+        "ops": {
+            names.called(op): {"config": dict.fromkeys(config.model_fields)}
+            for op, config in _CONFIGS.items()
+        }
+    }
 
 
 def overrides(config: dg.Config, *, prefix: str = "") -> dict[str, Any]:

@@ -15,10 +15,9 @@ import dagster as dg
 from clipper.errors import ClipperError
 from clipper.settings import Settings
 from pipelines import compat
-from pipelines.failures import asset_check
+from pipelines.naming import asset_check
 from pipelines.resources import HomeResource
 
-ATLAS = dg.AssetKey("atlas")
 DEFAULT_CRON = str(Settings.model_fields["schedule"].default)
 SENSOR_SECONDS = 600
 NEVER = "Dagster has not brought the atlas up to date yet"  # `clipper index` may have: it records no event
@@ -48,7 +47,7 @@ def window(cron: str) -> timedelta:
 def freshness(context: dg.AssetCheckExecutionContext, home: HomeResource) -> dg.AssetCheckResult:
     """The atlas was brought up to date within two periods of the schedule."""
     cron = home.settings().schedule
-    made = _last_made(context.instance)
+    made = _last_made(context.instance, home)
     age = None if made is None else timedelta(seconds=time.time() - made)
     last = NEVER if age is None else f"last brought up to date {str(age).split('.')[0]} ago"
     return dg.AssetCheckResult(
@@ -59,26 +58,32 @@ def freshness(context: dg.AssetCheckExecutionContext, home: HomeResource) -> dg.
     )
 
 
-@dg.sensor(
-    asset_selection=dg.AssetSelection.checks(freshness),
-    minimum_interval_seconds=SENSOR_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def stale_atlas(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult | dg.SkipReason:
-    """Request the check `freshness` when the atlas has become too old, once for each atlas."""
-    made = _last_made(context.instance)
-    if made is None:
-        return dg.SkipReason(NEVER)
-    if time.time() - made <= window(cron_line(home)).total_seconds():
-        return dg.SkipReason("the atlas is fresh")
-    if context.cursor == str(made):
-        return dg.SkipReason("the atlas is not fresh, and its check has said so")
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(asset_check_keys=[*freshness.check_keys])], cursor=str(made)
+def staleness_sensor(home: HomeResource, check: dg.AssetChecksDefinition) -> dg.SensorDefinition:
+    """The sensor `stale_atlas` of a home, whose `freshness` is that check."""
+
+    @dg.sensor(
+        name=home.names.called("stale_atlas"),
+        asset_selection=dg.AssetSelection.checks(check),
+        minimum_interval_seconds=SENSOR_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
     )
+    def stale_atlas(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Request the check `freshness` when the atlas has become too old, once for each atlas."""
+        made = _last_made(context.instance, home)
+        if made is None:
+            return dg.SkipReason(NEVER)
+        if time.time() - made <= window(cron_line(home)).total_seconds():
+            return dg.SkipReason("the atlas is fresh")
+        if context.cursor == str(made):
+            return dg.SkipReason("the atlas is not fresh, and its check has said so")
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(asset_check_keys=[*check.check_keys])], cursor=str(made)
+        )
+
+    return stale_atlas
 
 
-def _last_made(instance: dg.DagsterInstance) -> float | None:
+def _last_made(instance: dg.DagsterInstance, home: HomeResource) -> float | None:
     """When a run last brought the atlas up to date, even if nothing had changed: seconds since the epoch."""
-    event = instance.get_latest_materialization_event(ATLAS)
+    event = instance.get_latest_materialization_event(home.names.key("atlas"))
     return event.timestamp if event else None

@@ -23,10 +23,10 @@ _INK, _PAPER = (79, 70, 229), (250, 250, 252)
 def thumbnail_sheet(work: Workspace) -> bytes:
     """Draw up to 48 thumbnails, evenly chosen from the whole dataset, as a PNG."""
     _, manifest = work.manifest()
-    there = work.thumbnails.keys()
-    keys = [key for key in manifest.hashes() if key in there]
+    firsts = manifest.entries.first_of_each()
+    keys = firsts.where(work.thumbnails.keys().mask(firsts.keys)).keys
     most = SHEET_COLUMNS * SHEET_ROWS
-    return _sheet(work, keys[:: max(1, -(-len(keys) // most))][:most])
+    return _sheet(work, keys[:: max(1, -(-len(keys) // most))][:most].to_pylist())
 
 
 def faces_sheet(work: Workspace) -> bytes:
@@ -52,6 +52,14 @@ def _sheet(work: Workspace, chosen: Sequence[bytes]) -> bytes:
             top, left = divmod(place, SHEET_COLUMNS)
             sheet.paste(image, (left * CELL + 2, top * CELL + 2))
     return _png(sheet)
+
+
+def map_previews(work: Workspace) -> bytes | dict[str, bytes]:
+    """Draw the map as `map_preview` does; of several models the map of each, by the model's name."""
+    models = work.each_model()
+    if len(models) == 1:
+        return map_preview(work)
+    return {str(each.staged.model["name"]): map_preview(each) for each in models}
 
 
 def map_preview(work: Workspace) -> bytes:

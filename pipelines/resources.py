@@ -11,6 +11,8 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from clipper.indexing.staging.workspace import Workspace
 from clipper.settings import Settings
+from pipelines.naming import Names
+from pipelines.running.progress import ProgressLog
 
 
 class PipelineSettings(Settings):
@@ -31,6 +33,7 @@ class PipelineSettings(Settings):
 class HomeResource(dg.ConfigurableResource):
     """One atlas's home. Runs, checks and sensors read its settings when they start, never before."""
 
+    name: str = Field(default="", description="What sets its definitions apart from those of other homes")
     home: str = Field(default="", description="The atlas's folder; if empty, the one that `clipper` finds")
     wait: float = Field(default=3_600.0, ge=0, description="Seconds to wait for another run to end")
     _held: ExitStack = PrivateAttr()
@@ -41,6 +44,11 @@ class HomeResource(dg.ConfigurableResource):
         """Release the home's lock when the run ends, however it ends."""
         with ExitStack() as self._held:
             yield self
+
+    @property
+    def names(self) -> Names:
+        """What the definitions of this home are called."""
+        return Names(self.name)
 
     def settings(self) -> PipelineSettings:
         """The home's settings as they are now.
@@ -68,6 +76,7 @@ class HomeResource(dg.ConfigurableResource):
             settings = self.settings()
             self._held.enter_context(Workspace(settings).home.writing(timeout=self.wait))
             self._settings = settings
-        if not overrides:
-            return Workspace(self._settings)
-        return Workspace(PipelineSettings.load(self._settings.home, **overrides))
+        settings = self._settings
+        if overrides:
+            settings = PipelineSettings.load(settings.home, **overrides)
+        return Workspace(settings, ProgressLog(dg.get_dagster_logger("clipper").info))

@@ -1,14 +1,17 @@
 """Fixtures every test may use: the sample, indexed once a session, and small homes of generated images."""
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from safetensors.numpy import load_file, save_file
 
 from clipper.indexing import run
 from clipper.settings import CONFIG_NAME, Settings
@@ -112,6 +115,33 @@ def home_at() -> Callable[[Path, int], Path]:
 def home_of(tmp_path: Path) -> Callable[[str, int], Path]:
     """Makes a home of a name and so many of the sample's images, not indexed yet."""
     return lambda name, count: make_home(tmp_path / name, count)
+
+
+@pytest.fixture(scope="session")
+def two_models(once_indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `once_indexed` is, with a second model, "other": the sample's with another projection."""
+    home = Path(shutil.copytree(once_indexed, tmp_path_factory.mktemp("models") / "home"))
+    shutil.copytree(MODEL, home / "other")
+    path = next((home / "other").glob("model*.safetensors"))
+    weights, rng = load_file(path), np.random.default_rng(0)
+    name = next(name for name in weights if name.startswith("visual_projection"))
+    noise = rng.standard_normal(weights[name].shape) * weights[name].std()
+    weights[name] = (weights[name] + noise).astype(weights[name].dtype)
+    save_file(weights, path, metadata={"format": "pt"})
+    write_models(home, MODEL, "other")
+    run.index(Settings.load(home))
+    return home
+
+
+@pytest.fixture
+def name_models() -> Callable[..., None]:
+    """Names the models of a home in its clipper.toml."""
+    return write_models
+
+
+def write_models(home: Path, *names: object) -> None:
+    listed = json.dumps([str(name) for name in names])
+    (home / CONFIG_NAME).write_text(f'images = "images"\nmodel = {listed}\n')
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from clipper.errors import EXTRAS
 
@@ -109,6 +111,22 @@ def test_the_other_packages_say_what_to_install(tmp_path: Path, module: str, ext
     done = run(tmp_path, "-c", f"import {module}")
     assert f"MissingExtraError: the {extra} needs packages" in done.stderr.splitlines()[-1]
     assert f"pip install 'clipper[{extra}]'" in done.stderr
+
+
+def test_every_direct_dependency_has_a_version_that_was_tested():
+    """A package without one lets pip look through all its versions for those that fit the others."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines if "==" in line}
+    declared = [*project["dependencies"]]
+    for requirements in project["optional-dependencies"].values():
+        declared += requirements
+    wanted = [Requirement(line) for line in declared]
+    for requirement in wanted:
+        name = canonicalize_name(requirement.name)
+        if name != "clipper":
+            assert name in pinned, f"{name} has no version in constraints.txt"
+            assert requirement.specifier.contains(pinned[name]), name
 
 
 def test_pyproject_declares_what_each_extra_is_checked_for():

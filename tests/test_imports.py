@@ -23,7 +23,7 @@ HEAVY = {
     "pyarrow",
 }
 APART = (
-    "clipper.models.clip",
+    "clipper.models.encoder",
     "clipper.chroma.collection",
     "clipper.projection.layout",
     "clipper.store.embeddings",
@@ -72,27 +72,32 @@ def test_model_collection_projection_and_embeddings_do_not_know_each_other(name:
     assert not used & set(APART) - {name}
 
 
-def test_settings_know_nothing_but_errors():
+def test_settings_know_nothing_but_errors_and_where_a_home_is():
+    """A home's settings lie in it: of one on an object store they are fetched first."""
     used = {module for _, module in imports(ROOT / "clipper" / "settings.py")}
     assert {module for module in used if module.startswith("clipper")} <= {
         "clipper.errors",
         "clipper.errors.SettingsError",
+        "clipper.mirror",
+        "clipper.mirror.copy",
+        "clipper.mirror.location",
     }
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_heavy_libraries_load_inside_functions(path: Path):
-    """Compiled loops need numba from their first line on, so they are themselves heavy for all others."""
-    compiled = path.stem.endswith("_kernels")
+    """Compiled loops need numba from their first line on, and layers torch: they are heavy for all others."""
+    own = {"numba": "_kernels", "torch": "_layers"}
+    heavy_itself = path.stem.endswith(tuple(own.values()))
+    allowed = {name for name, ending in own.items() if path.stem.endswith(ending)}
     tree = ast.parse(path.read_text())
     for statement in tree.body:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in statement.names]
             modules = [statement.module or ""] if isinstance(statement, ast.ImportFrom) else names
-            assert not {module.split(".")[0] for module in modules} & (
-                HEAVY - ({"numba"} if compiled else set())
-            )
-            assert compiled or not any(name.endswith("_kernels") for name in [*modules, *names])
+            assert not {module.split(".")[0] for module in modules} & (HEAVY - allowed)
+            ends = tuple(own.values())
+            assert heavy_itself or not any(name.endswith(ends) for name in [*modules, *names])
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -114,7 +119,7 @@ def test_importing_clipper_loads_nothing_heavy():
 
 
 def test_importing_every_module_of_the_core_loads_nothing_heavy():
-    apart = ("__init__", "__main__", "_kernels")
+    apart = ("__init__", "__main__", "_kernels", "_layers")
     paths = [path.relative_to(ROOT).with_suffix("") for path in CORE if not path.stem.endswith(apart)]
     assert loaded_by("\n".join(f"import {'.'.join(path.parts)}" for path in paths)) == set()
 

@@ -13,7 +13,8 @@ CORE = """
     cli
     doctor
     indexing
-    indexing/contents indexing/insights
+    indexing/contents indexing/files indexing/insights
+    indexing/cluster
     indexing/staging
     atlas
     atlas/given notebook
@@ -22,28 +23,37 @@ CORE = """
     export/drawing
     export/formats
     chroma models
+    models/families
+    models/engines
     insight insight/clustering insight/doubles insight/words
     store/parts store/given
+    similarity
     store annotations
+    store/columns
     annotations/formats
     metadata
     metadata/keys
     metadata/values
     images/archives
     projection images
-    images/decoders images/picture
+    projection/forces
+    projection/search
+    images/decoders images/picture images/files
     images/decoders/tiff
     sandbox
     query
     predicate
-    query_syntax query_filter settings hashing text imports caches system access
+    columns
+    query_syntax query_filter settings
+    mirror
+    hashing text imports caches system access network
     errors
 """
 VIEWER = """
     __main__ main app_hooks
     server app
     server/processes
-    components/side
+    components/side components/beside
     components/lists components/axes
     components/map components/page components/layout
     components

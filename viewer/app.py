@@ -17,10 +17,11 @@ from clipper.query_syntax import Term
 from viewer.components.axes.axes_form import AxesForm
 from viewer.components.axes.axis_words import AxisWords
 from viewer.components.base import Action, style_sheet
+from viewer.components.beside.map_beside import MapBeside
 from viewer.components.layout.layout_menu import LayoutMenu, saved_arrangement
 from viewer.components.layout.workspace import Workspace
 from viewer.components.lists.table import Table
-from viewer.components.map.controls import ZOOM, colour_select, map_buttons
+from viewer.components.map.controls import ZOOM, colour_select, map_buttons, model_selects
 from viewer.components.map.guide import MapGuide
 from viewer.components.map.hover_card import HoverCard
 from viewer.components.map.lasso import Lasso, toggle_image
@@ -59,6 +60,7 @@ from viewer.session.selection import clear_selection
 from viewer.session.state import LAYOUT, ViewState
 from viewer.session.uploads import Uploads
 from viewer.session.workers.axes import AxesWorker
+from viewer.session.workers.beside import BesideWorker
 from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.explorer import register_page
 from viewer.session.workers.filters import FilterWorker
@@ -91,7 +93,7 @@ def _published() -> tuple[Dataset, str]:
         ClipperError: nothing can be opened, and no version is in memory.
     """
     try:
-        return load(home_of_session()), ""
+        return load(home_of_session(), model=_asked_model()), ""
     except ClipperError as error:
         dataset = latest_loaded(home_of_session())
         if dataset is None:
@@ -99,11 +101,18 @@ def _published() -> tuple[Dataset, str]:
         return dataset, str(error)
 
 
+def _asked_model() -> str:
+    """Return the model that the page's link names, "" for the first."""
+    asked = pn.state.session_args.get("model", [b""]) if pn.state.curdoc is not None else [b""]
+    return asked[-1].decode("utf-8", "replace")
+
+
 class Viewer:
     """One session: its state, its components, its page."""
 
     def __init__(self, state: ViewState) -> None:
         state.param.update(
+            model=state.dataset.further_model,
             colour=state.dataset.default_colour,
             dark=saved_dark(default=state.dark),
             arrangement=saved_arrangement(),
@@ -128,6 +137,7 @@ class Viewer:
             on_query=lambda answer: self.searcher.search(answer.terms),
             on_cluster=lambda cluster_id: select_cluster(state, cluster_id),
         )
+        self.beside_worker = BesideWorker(state)
         self.cluster_name_worker = ClusterNameWorker(state)
         self.page = html_page(
             has_map=True,
@@ -155,6 +165,8 @@ class Viewer:
             self.uploads.end()
             self.state.end()
             self.map.end()
+            self.map_beside.end()
+            self.beside_worker.end()
             self.filter_worker.end()
             self.list_worker.end()
             self.selection_worker.end()
@@ -332,7 +344,8 @@ class Viewer:
         axis_words = AxisWords(css_classes=["axes-over"], margin=0)
         axis_words.follow(self.state, self.map)
         colours = pn.Column(
-            fold, colour_select(self.state), legend, layers, axes_form, css_classes=["legend-card"], margin=0,
+            fold, model_selects(self.state), colour_select(self.state), legend, layers, axes_form,
+            css_classes=["legend-card"], margin=0,
             stylesheets=[style_sheet("map/legend_card.css")],
         )  # fmt: skip
         notice = ChangeNotice(css_classes=["notice"], margin=0, actions={
@@ -399,6 +412,12 @@ class Viewer:
             "results": gallery, "filter": columns, "selection": selection_panel, "insights": found,
             "table": table,
         }  # fmt: skip
+        self.map_beside = MapBeside(
+            self.state,
+            self.beside_worker,
+            self._map_area(),
+            on_query=lambda answer: self.searcher.search(answer.terms),
+        )
         return Workspace(
-            self.state, self._map_area(), panels, above=[chips, labels], below=[status, overview, detail]
+            self.state, self.map_beside.shell, panels, above=[chips, labels], below=[status, overview, detail]
         )

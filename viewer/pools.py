@@ -26,8 +26,9 @@ CONVERT_POOL = ThreadPoolExecutor(2, thread_name_prefix="convert")
 # Exports that are sent while they are made. The slowest reader holds no thread, so two are enough.
 EXPORT_POOL = ThreadPoolExecutor(2, thread_name_prefix="export")
 
-# Searches, which run the model. One at a time: two models' threads on the same cores slow each other.
-SEARCH_POOL = ThreadPoolExecutor(1, thread_name_prefix="search")
+# Searches. The model embeds one query at a time (`clipper/atlas/engine.py`); those that are embedded while
+# others are compared with the images are then compared together, which needs a thread for each.
+SEARCH_POOL = ThreadPoolExecutor(8, thread_name_prefix="search")
 # The list of results after a change of filters or limits. A few milliseconds each: one thread.
 RANK_POOL = ThreadPoolExecutor(1, thread_name_prefix="rank")
 # The order of large selections. Ten million images take more than a second: nothing else waits for that.

@@ -44,7 +44,10 @@ class Objects:
 
 
 def combine(
-    files: Sequence[Labels], ids: Sequence[str], sizes: "np.ndarray", orientation: "np.ndarray"
+    files: Sequence[Labels],
+    ids: "Sequence[str] | pa.LargeStringArray",
+    sizes: "np.ndarray",
+    orientation: "np.ndarray",
 ) -> Objects:
     """Match the labels of all files with the images, and put them together.
 

@@ -13,9 +13,11 @@ from itertools import accumulate
 from clipper.annotations.formats.yolo import is_data_yaml
 from clipper.annotations.kinds import LabelFiles, Search, helpers_of
 from clipper.annotations.match import parts_in
-from clipper.errors import SettingsError
-from clipper.images.folder import ImageFolder, changed_ns, filesystem
-from clipper.images.listing import FoundImage
+from clipper.errors import RefusedError, SettingsError, StorageError
+from clipper.images.files.found import FoundImage
+from clipper.images.folder import ImageFolder
+from clipper.images.remote import changed_ns, filesystem
+from clipper.network.storage import ask
 from clipper.settings import is_url
 
 # If the images folder has such a name, labels may lie in a folder beside it.
@@ -81,8 +83,8 @@ def _matching(base: str, folder: ImageFolder, beside: Sequence[FoundImage]) -> "
         return [_inside(folder, beside, inside)] if inside else []
     files, path = filesystem(base)
     try:
-        found = files.glob(path, detail=True)
-    except (OSError, ValueError):
+        found = ask(base, lambda: files.glob(path, detail=True), doing="listed")
+    except (OSError, ValueError, RefusedError):
         return []
     scheme, mark, _ = base.rpartition("://")
     searches, by_folder = [], defaultdict(set)
@@ -151,7 +153,9 @@ def _alone(location: str, name: str) -> list[FoundImage]:
     """Describe a remote file that no list of its folder has."""
     files, path = filesystem(location)
     try:
-        entry = files.info(path)
+        entry = ask(location, lambda: files.info(path))
+    except StorageError:
+        raise
     except Exception:  # noqa: BLE001 - each file system has errors of its own
         return []
     size = int(entry.get("size") or 0)

@@ -12,9 +12,10 @@ from typing import Literal
 
 from clipper.annotations.formats import yolo
 from clipper.annotations.formats.table_shape import shape_of
+from clipper.images.files.found import FoundImage
 from clipper.images.folder import ImageFolder
 from clipper.images.formats import ending_of
-from clipper.images.listing import FoundImage, is_metadata_name
+from clipper.images.listing import is_metadata_name
 
 Kind = Literal["coco", "results", "yolo", "voc", "boxes", "lines"]
 NAMES: dict[Kind, str] = {

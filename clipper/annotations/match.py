@@ -40,7 +40,7 @@ class _Form(NamedTuple):
 class Matcher:
     """Finds images by the names that label files have for them."""
 
-    def __init__(self, ids: Sequence[str]) -> None:
+    def __init__(self, ids: "Sequence[str] | pa.LargeStringArray") -> None:
         """Index the ids of all images.
 
         Args:
@@ -156,7 +156,7 @@ class Matcher:
             several = np.flatnonzero(found == SEVERAL)
             if not len(rows) or len(rows) == len(self._ids) or not len(several):
                 continue
-            inner = Matcher(self._ids.take(pa.array(rows)).to_pylist())
+            inner = Matcher(self._ids.take(pa.array(rows)))
             there = inner.rows([names[i] for i in several.tolist()], source="")
             found[several[there >= 0]] = rows[there[there >= 0]]
 

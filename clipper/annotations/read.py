@@ -15,7 +15,7 @@ from clipper.annotations.formats.voc import read_voc
 from clipper.annotations.kinds import NAMES, LabelFiles
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
-from clipper.images.listing import FoundImage
+from clipper.images.files.found import FoundImage
 
 
 @dataclass(frozen=True)

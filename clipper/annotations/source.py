@@ -3,20 +3,19 @@
 What does not belong here: where the columns come from (`combine.py`).
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipper.annotations.combine import IMAGE
-from clipper.metadata.join import Source
+from clipper.columns import integers
+from clipper.metadata.entries import Source
 from clipper.metadata.keys.match import Matches
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-_PICK_ROWS = 65_536  # rows converted to Python values at a time
 
-
-def source_of(images: "pa.Table", ids: Sequence[str], *, name: str) -> Source:
+def source_of(images: "pa.Table", ids: "pa.LargeStringArray", *, name: str) -> Source:
     """Make a source of metadata.
 
     Args:
@@ -26,10 +25,8 @@ def source_of(images: "pa.Table", ids: Sequence[str], *, name: str) -> Source:
     """
     columns = images.drop_columns([IMAGE])
 
-    def pick(indices: Sequence[int]) -> Iterator[dict[str, Any]]:
-        for start in range(0, len(indices), _PICK_ROWS):
-            for row in columns.take(list(indices[start : start + _PICK_ROWS])).to_pylist():
-                yield {key: value for key, value in row.items() if value is not None}
+    def pick(indices: "np.ndarray") -> "pa.Table":
+        return columns.take(integers(indices))
 
     rows = images[IMAGE].to_numpy().astype("int64")
-    return Source(name, [ids[row] for row in rows.tolist()], pick, matches=Matches(rows))
+    return Source(name, ids.take(integers(rows)), pick, matches=Matches(rows))

@@ -23,7 +23,7 @@ from clipper.query import Query
 from clipper.query_syntax import Term
 from clipper.settings import Settings
 from clipper.store.home import Home
-from clipper.store.snapshots import current
+from clipper.store.snapshots import current, refresh
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
-    from clipper.notebook.explorer import Explorer
+    from clipper.notebook.explorer import Explorer, Tables
 
 # An image to search with: an id of the atlas, a file, a file's bytes, or a picture in memory.
 ImageLike: TypeAlias = "str | Path | bytes | Image.Image"
@@ -51,14 +51,19 @@ class Atlas(Discoveries, Exports):
         1870
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, model: str | None = None) -> None:
         """Open what is published in the home of `settings`.
+
+        Args:
+            settings: of the home.
+            model: which model's vectors and map to use, in an atlas of several; None: the first one's.
 
         Raises:
             NoIndexError: nothing is published yet.
             StoreError: a file of the store is damaged.
+            ModelError: the atlas has no such model.
         """
-        self._engine = SearchEngine(settings)
+        self._engine = SearchEngine(settings, model=model)
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +106,16 @@ class Atlas(Discoveries, Exports):
     def version(self) -> str:
         """The name of the published version; it changes with every change of the dataset."""
         return self._engine.version
+
+    @property
+    def models(self) -> list[str]:
+        """The models that the atlas was indexed with, the first one first."""
+        return list(self._engine.models)
+
+    @property
+    def model(self) -> str:
+        """The model whose vectors and map this atlas uses."""
+        return self._engine.model
 
     @property
     def indexed_at(self) -> "datetime":
@@ -213,12 +228,14 @@ class Atlas(Discoveries, Exports):
         Returns:
             one row an image, best first: `id`, `path`, `similarity` (cosine), `x`, `y`, the metadata columns.
             `attrs["parts"]` has each text that is longer than the model reads at once, and in how many
-            parts it was searched.
+            parts it was searched. For words alone `attrs["scores"]` has the score of each image, of 100, on
+            the scale that `attrs["scale"]` names: CLIPScore, or SigLIP's match probability.
 
         Raises:
             ClipperError: there is nothing to search for, or the filter is not understood.
             UnknownImageError: a term names an image that is not in the atlas.
             BadImageError: the image cannot be read or decoded.
+            NoTextError: there are words, and the model embeds images only.
             ModelError: the model that made the vectors cannot be found.
         """
         terms, data = self._image_terms(image)
@@ -226,6 +243,8 @@ class Atlas(Discoveries, Exports):
         hits = self._engine.rank(query, k=k)
         found = self._table(hits.rows, hits.similarity)
         found.attrs["parts"] = self._engine.long_texts(query)
+        if hits.figures is not None:
+            found.attrs |= {"scale": hits.scale.name, "scores": hits.figures}
         return found
 
     def similar(self, image_id: str, k: int = 10) -> "pd.DataFrame":
@@ -271,8 +290,8 @@ class Atlas(Discoveries, Exports):
     def explore(self, *, height: int = 700, width: str = "100%", proxy: str | None = None) -> "Explorer":
         """Show the viewer in the cell of a notebook; needs the extra `viewer`.
 
-        The page is the one of `clipper view`, in a process of its own that ends with this one. Outside of a
-        notebook, print what this returns, or call its `open()`.
+        The page is the one of `clipper view`, in a process of its own that ends with this one. It begins with
+        the map of this atlas's model. Outside of a notebook, print what this returns, or call its `open()`.
 
         Examples:
             >>> explorer = atlas.explore()
@@ -300,10 +319,14 @@ class Atlas(Discoveries, Exports):
 
         home = self.home
 
-        def latest(version: str) -> Atlas | None:
-            published = current(Home(home))
-            is_known = published is None or published.version == version
-            return None if is_known else Atlas(Settings.load(home))
+        def latest(known: "Tables", model: str) -> Atlas | None:
+            folder = Home(home)
+            refresh(folder)
+            published = current(folder)
+            if published is None or (published.version, model) == (known.version, known.model):
+                return None
+            there = model in [each.name for each in published.models]
+            return Atlas(Settings.load(home), model=model if there else None)
 
         return Explorer(
             self,

@@ -20,12 +20,26 @@ from clipper.insight.coverage import Coverage, measure_coverage
 from clipper.insight.words.vocabulary import shipped_words
 from clipper.metadata.keys.find import find_images, several_images
 from clipper.models import reference_texts
+from clipper.models.engines.record import read_choice
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
 from clipper.projection.axes import Axis, opposites_axis, text_value
-from clipper.query import MIN_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
+from clipper.projection.cross_modal import CROSS_MODAL_WEIGHT
+from clipper.query import (
+    CLIPSCORE_WEIGHT,
+    MIN_CANDIDATES,
+    OVERSAMPLING,
+    Hits,
+    Query,
+    ScoreScale,
+    combine,
+    rank_exactly,
+)
 from clipper.query_filter import as_where
 from clipper.settings import Settings
+from clipper.similarity.codes import read_packs
+from clipper.similarity.scan import Scan
+from clipper.similarity.similarities import Similarities
 from clipper.store import embeddings
 from clipper.store.tables import read_made_of
 
@@ -33,21 +47,18 @@ if TYPE_CHECKING:
     import numpy as np
 
     from clipper.chroma.collection import Collection
+    from clipper.chroma.shards import Shards
 
 
 class SearchEngine(Published):
     """A published version that can be searched. Row i of everything belongs to `ids[i]`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Open what is published in the settings' home.
-
-        Raises:
-            NoIndexError: nothing is published.
-            StoreError: a file is damaged.
-        """
-        super().__init__(settings)
+    def __init__(self, settings: Settings, *, model: str | None = None) -> None:
+        """Open what is published in the settings' home, as one of its models sees it; see `Published`."""
+        super().__init__(settings, model=model)
         self.encoders = QueryEncoder(self.home, self.snapshot, settings)
         self._loading = threading.RLock()
+        self._embedding = threading.Lock()  # two models' threads on the same cores slow each other
 
     @cached_property
     def vectors(self) -> "np.ndarray":
@@ -62,6 +73,11 @@ class SearchEngine(Published):
             return embeddings.MappedVectors(vectors, self.hashes)
 
     @cached_property
+    def _scan(self) -> Scan:
+        with self._loading:
+            return Scan(self.stored, read_packs(self.home.embeddings(self.snapshot.embeddings)))
+
+    @cached_property
     def findings(self) -> list[Finding]:
         """What a person may want to look at in this version, the findings to act on first."""
         return find_all(self)
@@ -73,6 +89,33 @@ class SearchEngine(Published):
         Embeds a few dozen words the first time; raises what `embed_text` does.
         """
         return reference_texts.random_text_baseline(self.stored.best_similarity(self.encoders.random_words))
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the model embeds texts; with one that does not, words raise `NoTextError`."""
+        return self.encoders.has_text
+
+    @cached_property
+    def score_scale(self) -> ScoreScale:
+        """The scale on which the similarity of a text with an image means something."""
+        return ScoreScale.of_model(self.snapshot.model)
+
+    @cached_property
+    def cross_modal_weight(self) -> float:
+        """How much more a text's similarity with an image counts than that of two images.
+
+        It is the setting; "auto" is CLIPScore's 2.5 for CLIP, and for other models what was measured on the
+        dataset when its map was made (see `projection/cross_modal.py`).
+        """
+        if self.settings.cross_modal_weight != "auto":
+            return float(self.settings.cross_modal_weight)
+        measured = self.quality.get(CROSS_MODAL_WEIGHT)
+        return CLIPSCORE_WEIGHT if measured is None else float(measured)
+
+    @cached_property
+    def quality(self) -> dict[str, Any]:
+        """The figures of the map."""
+        return dict(read_made_of(self._part("projection")).get("quality", {}))
 
     @property
     def vocabulary(self) -> Sequence[str]:
@@ -169,12 +212,13 @@ class SearchEngine(Published):
         }
         return self.encoders.embed_upload(data, limits=self.settings.model_copy(update=limits))
 
-    def similarities(self, vector: "np.ndarray") -> "np.ndarray":
-        """Return the cosine similarities of a (d,) float32 vector with all images: (n,) float32.
+    def similarities(self, vector: "np.ndarray") -> Similarities:
+        """Return the cosine similarities of a (d,) float32 vector with all images.
 
-        The vectors are read where they lie: 2 GB of them, a million of 512 dimensions, need no memory.
+        The vectors are read where they lie: 2 GB of them, a million of 512 dimensions, need no memory, and
+        mostly only their int8 copy of 512 MB is read.
         """
-        return self.stored.dot(vector)
+        return self._scan.similarities(vector)
 
     def query_vector(self, query: Query) -> "np.ndarray":
         """Combine a query's terms to one vector: (d,) float32, L2-normalised.
@@ -187,14 +231,15 @@ class SearchEngine(Published):
             ClipperError: a term names an image that is not there, or the terms take each other away.
             BadImageError: its image cannot be decoded.
         """
-        texts = 1.0 if query.words_only else self.settings.cross_modal_weight
-        parts = [
-            (self._like(term.like, query), term.weight)
-            if term.like
-            else (self.embed_text(term.text), term.weight * texts)
-            for term in query.all_terms
-        ]
-        parts += [(self.embed_image(query.image), 1.0)] if query.image is not None else []
+        texts = 1.0 if query.words_only else self.cross_modal_weight
+        with self._embedding:
+            parts = [
+                (self._like(term.like, query), term.weight)
+                if term.like
+                else (self.embed_text(term.text), term.weight * texts)
+                for term in query.all_terms
+            ]
+            parts += [(self.embed_image(query.image), 1.0)] if query.image is not None else []
         vectors, weights = zip(*parts, strict=True)
         return combine(vectors, weights)
 
@@ -207,20 +252,20 @@ class SearchEngine(Published):
         """
         vector = self.query_vector(query)
         k = max(k, 0)
-        similarities = self.similarities(vector)  # of all: the query's place asks for them
+        similarities = self.similarities(vector)  # to all: the query's place asks for them
         own, others = part_filter(self, query.where or {})
         if own or isinstance(query.where, str):
             passes = passing(self, own)
             if others:
                 passes &= self._passing_chroma(others)
-            candidates = _nearest(similarities, k, among=passes)
+            rows, similarity = similarities.best(k, among=passes)
         elif isinstance(query.where, Mapping):
             candidates = self._chroma_candidates(query.where, vector, k=k)
+            rows, similarity = rank_exactly(similarities, candidates, k=k)
         else:
-            candidates = _nearest(similarities, k)
-        rows, similarity = rank_exactly(vector, self.stored, candidates, k=k)
+            rows, similarity = similarities.best(k)
         x, y = self._place(similarities, text=query.words_only)
-        return Hits(query, rows, similarity, vector, x, y, similarities)
+        return Hits(query, rows, similarity, vector, x, y, similarities, self.score_scale)
 
     def passing(self, where: Mapping[str, Any] | str) -> "np.ndarray":
         """Return which images pass a filter: (n,) bool.
@@ -239,7 +284,11 @@ class SearchEngine(Published):
 
     def warm(self) -> None:
         """Load what the first search would wait for."""
-        self.rank(Query(text="warm"), k=1)
+        self._scan.load()
+        if self.has_text:
+            self.rank(Query(text="warm"), k=1)
+        else:
+            _ = self.encoders.whole, self._landmarks
 
     def info(self) -> dict[str, Any]:
         """Return counts, model, versions, columns and figures, in types that JSON has."""
@@ -249,20 +298,38 @@ class SearchEngine(Published):
             "title": self.title,
             "images": len(self),
             "failed": len(self.failures),
-            "model": self.snapshot.model["name"],
+            "model": self.model,
+            "models": list(self.models),
             "dimensions": self.snapshot.model["dimensions"],
-            "home": str(self.settings.home),
+            "precision": self._precision(self.snapshot.embeddings),
+            "further": [
+                {
+                    "model": each.name,
+                    "dimensions": each.model["dimensions"],
+                    "precision": self._precision(each.embeddings),
+                }
+                for each in self._of_models
+                if each.fingerprint != self.fingerprint
+            ],
+            "home": self.settings.home_name,
             "folder": self._location,
             "indexed_at": self.indexed_at.isoformat(),
             "version": self.version,
             "parts": dict(self.snapshot.parts),
             "columns": {column.name: column.type for column in self.columns.values()},
             "origins": {column.name: column.source for column in self.columns.values()},
+            "score": self.score_scale.to_json() | {"name": self.score_scale.name} if self.has_text else None,
+            "cross_modal_weight": self.cross_modal_weight if self.has_text else None,
             "quality": projection.get("quality", {})
             | (read_made_of(neighbours)["quality"] if neighbours else {}),
             "frame": projection.get("state", {}).get("figures", {}),
             "search": read_made_of(self.home.part("collection", self.snapshot.parts["collection"]))["search"],
         }
+
+    def _precision(self, embeddings: str) -> dict[str, Any] | None:
+        """Return how a model's vectors are made; None if nothing was measured for them."""
+        choice = read_choice(self.home.embeddings(embeddings))
+        return choice.to_dict() if choice else None
 
     def close(self) -> None:
         """Close Chroma's files and release this version: a run may delete it once another is published."""
@@ -271,20 +338,21 @@ class SearchEngine(Published):
         super().close()
 
     @cached_property
-    def _landmarks(self) -> "tuple[np.ndarray, np.ndarray]":
-        """The rows of the landmarks, one of each content, and their positions."""
+    def _landmarks(self) -> "np.ndarray":
+        """Which rows are landmarks, one of each content: (n,) bool."""
         import numpy as np
 
         landmarks = np.array(self._projection["placed_by"].to_pylist()) != "place"
         _, first = np.unique(np.array(self.hashes, object), return_index=True)
-        rows = np.sort(first[landmarks[first]])
-        return rows, self.xy[rows]
+        chosen = np.zeros(len(self), bool)
+        chosen[first[landmarks[first]]] = True
+        return chosen
 
     @cached_property
-    def _collection(self) -> "Collection":
-        from clipper.chroma.collection import Collection, address_of
+    def _collection(self) -> "Collection | Shards":
+        from clipper.chroma.shards import open_version
 
-        return Collection(address_of(self.home, self.snapshot.parts["collection"]))
+        return open_version(self.home, self.snapshot.parts["collection"])
 
     def _like(self, name: str, query: Query) -> "np.ndarray":
         """Return the vector of an image that a term names: (d,) float32."""
@@ -326,20 +394,10 @@ class SearchEngine(Published):
     def _types(self) -> dict[str, str]:
         return {name: column.type for name, column in self.columns.items()}
 
-    def _place(self, similarities: "np.ndarray", *, text: bool) -> tuple[float, float]:
-        rows, positions = self._landmarks
+    def _place(self, similarities: Similarities, *, text: bool) -> tuple[float, float]:
+        rows, nearest = similarities.best(place.NEIGHBORS, among=self._landmarks)
         if not len(rows):
             return (0.0, 0.0)
-        weight = self.settings.cross_modal_weight if text else 1.0
-        x, y = place.place_by_similarity(similarities[None, rows], positions, weight=weight)[0].tolist()
+        weight = self.cross_modal_weight if text else 1.0
+        x, y = place.place_by_similarity(nearest[None], self.xy[rows], weight=weight)[0].tolist()
         return (x, y)
-
-
-def _nearest(similarities: "np.ndarray", k: int, *, among: "np.ndarray | None" = None) -> "np.ndarray":
-    """Return the rows of the k largest similarities, (k,) int64, in any order; `among` is (n,) bool."""
-    import numpy as np
-
-    rows = None if among is None else np.flatnonzero(among)
-    values = similarities if rows is None else similarities[rows]
-    at = np.argpartition(-values, k)[:k] if k < len(values) else np.arange(len(values))
-    return at if rows is None else rows[at]

@@ -4,14 +4,17 @@ The viewer's tab, the report and the command show the same findings. What does n
 found (`insight/`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.atlas.html import counted
 from clipper.atlas.published import Published
+from clipper.columns import integers, truths
+from clipper.insight.agreement import COMPARED
 from clipper.insight.doubles.duplicates import EXACT
-from clipper.insight.doubles.leaks import find_splits, leaks, part_name
+from clipper.insight.doubles.leaks import find_splits, leaks
+from clipper.store.snapshots import short_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 _HAVE = {"low information": "little detail", "extreme shape": "an extreme shape", "odd size": "an odd size"}
 
 
+# So few of the nearest others that two models share, or fewer, make a finding.
+FEW_SHARED = 2
 _NAMED = 3  # pairs of parts that a title names
 
 
@@ -57,7 +62,8 @@ def _leaks(atlas: Published) -> Iterator[Finding]:
     rows, groups = _rows(atlas, table), table["group"].to_numpy()
     keep = table["keep"].to_numpy(zero_copy_only=False)
     for name, parts in _splits(atlas).items():
-        leaking = leaks(rows, groups, parts)
+        names = parts.take(integers(rows)).to_pylist()
+        leaking = leaks(np.arange(len(rows)), groups, names)
         chosen = np.isin(groups, [leak.group for leak in leaking])
         spanned = sorted({part for leak in leaking for part in leak.parts})
         yield Finding(
@@ -65,17 +71,19 @@ def _leaks(atlas: Published) -> Iterator[Finding]:
             f"{counted(len(leaking), 'group')} of copies in more than one {name}: {', '.join(spanned)}",
             "What a model learned from one of them, it is tested on with the other.",
             rows[chosen],
-            notes=tuple(f"{name}: {parts[row]}" for row in rows[chosen].tolist()),
+            notes=tuple(f"{name}: {names[at] or 'none'}" for at in np.flatnonzero(chosen).tolist()),
             groups=groups[chosen],
             keep=keep[chosen],
         )
 
 
-def _splits(atlas: Published) -> dict[str, Sequence[object]]:
+def _splits(atlas: Published) -> "dict[str, pa.Array]":
     """Return the part of each image in each split of the dataset: of columns, and of the first folders."""
+    import pyarrow as pa
+
     few = [name for name, column in atlas.columns.items() if column.role == "category"]
-    columns = {name: atlas.metadata_table[name].to_pylist() for name in few}
-    return find_splits(columns, atlas.ids)
+    columns = {name: atlas.metadata_table[name] for name in few}
+    return find_splits(columns, pa.array(atlas.ids, pa.large_string()))
 
 
 def _duplicates(atlas: Published) -> Iterator[Finding]:
@@ -172,12 +180,16 @@ def _split_drift(atlas: Published) -> Iterator[Finding]:
     if not pairs:
         return
     import numpy as np
+    import pyarrow.compute as pc
 
     splits = _splits(atlas)
     for column in dict.fromkeys(pair["column"] for pair in pairs):
         own = [pair for pair in pairs if pair["column"] == column]
-        parts = [part_name(value) for value in splits.get(column, ())]
-        members = [[row for row, part in enumerate(parts) if part == pair["one"]] for pair in own]
+        parts = splits.get(column)
+        members: list[list[int]] = [
+            [] if parts is None else np.flatnonzero(truths(pc.equal(parts, pair["one"]))).tolist()
+            for pair in own
+        ]
         far = [
             [row for row in rows if atlas.hashes[row] in pair["far"]]
             for rows, pair in zip(members, own, strict=True)
@@ -218,6 +230,26 @@ def _outliers(atlas: Published) -> Iterator[Finding]:
     )
 
 
+def _models(atlas: Published) -> Iterator[Finding]:
+    """Yield, for each model but the first, the images in whose nearest others the two differ most."""
+    import numpy as np
+
+    short = dict(zip(atlas.models, short_names(atlas.models), strict=True))
+    first = short[atlas.models[0]]
+    for model, column, cells in atlas.insights.agreements:
+        same = np.rint(cells.to_numpy() * COMPARED).astype(np.int64)
+        rows = np.flatnonzero(same <= FEW_SHARED)
+        rows = rows[np.argsort(same[rows], kind="stable")]
+        yield Finding(
+            f"models:{short[model]}",
+            f"{counted(len(rows), 'image')} that {short[model]} sees among others than {first} does",
+            f"Of the {COMPARED} nearest others by one model, at most {FEW_SHARED} are among those by the "
+            f"other. The column {column.name} has the share for every image.",
+            rows,
+            notes=tuple(f"{count} of {COMPARED} are the same" for count in same[rows].tolist()),
+        )
+
+
 def _state(issue: str, count: int) -> str:
     """Write what is wrong with pictures: "are blurred", "has an odd size"."""
     if issue in _HAVE:
@@ -238,5 +270,5 @@ def _rows(atlas: Published, table: "pa.Table") -> "np.ndarray":
 
 # The findings in the order in which they are listed.
 _MAKERS: tuple[Callable[[Published], Iterator[Finding]], ...] = (
-    _leaks, _labels, _duplicates, _drift, _split_drift, _pictures, _outliers,
+    _leaks, _labels, _duplicates, _drift, _split_drift, _pictures, _outliers, _models,
 )  # fmt: skip

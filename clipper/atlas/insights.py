@@ -4,16 +4,20 @@ What does not belong here: how they are found (`insight/`), and making their par
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import rows_of
+from clipper.errors import StoreError
 from clipper.metadata.columns import Column
 from clipper.store import cluster_names
+from clipper.store.columns.keys import column_of, pairs_of
 from clipper.store.home import Home
 from clipper.store.parts import clusters as stored_clusters
 from clipper.store.parts.clusters import NOISE, Clusters
-from clipper.store.snapshots import Snapshot
+from clipper.store.snapshots import Snapshot, short_names
 from clipper.store.tables import read_made_of, read_parquet
 
 if TYPE_CHECKING:
@@ -83,13 +87,27 @@ class Insights:
 
     @cached_property
     def columns(self) -> "list[tuple[Column, pa.ChunkedArray]]":
-        """The columns of scores and of words, each with a cell for each image."""
-        return [
+        """The columns of scores, of the models' agreement and of words, each with a cell for each image."""
+        found = [
             (column, table[column.name])
             for part, table in (("scores", self.scores), ("word_columns", self.words))
             for column in map(Column.from_json, self._made_of(part).get("columns", ()))
             if table is not None
         ]
+        return found + [(column, cells) for _, column, cells in self.agreements]
+
+    @cached_property
+    def agreements(self) -> "list[tuple[str, Column, pa.ChunkedArray]]":
+        """How far each further model agrees with the first: its name, a column, a cell for each image."""
+        made = [each for each in self._snapshot.further if each.parts.get("agreement")]
+        found = []
+        for each, short in zip(made, short_names([each.name for each in made]), strict=True):
+            path = self._home.part("agreement", each.parts["agreement"])
+            table, column = read_parquet(path), Column.from_json(read_made_of(path)["columns"][0])
+            cells = table[column.name].take(self._positions(table["content_hash"].combine_chunks()))
+            name = column.name if len(made) == 1 else f"{column.name}_{short}"
+            found.append((each.name, replace(column, name=name), cells))
+        return found
 
     @cached_property
     def label_issues(self) -> "pa.Table | None":
@@ -143,7 +161,7 @@ class Insights:
         if path is None:
             return None
         table, names = read_parquet(path), [entry["name"] for entry in self._made_of(part)["columns"]]
-        return table.take(self._positions(table["content_hash"].to_pylist())).select(names)
+        return table.take(self._positions(table["content_hash"].combine_chunks())).select(names)
 
     def _made_of(self, part: str) -> dict[str, Any]:
         """Return the JSON of a part: counts and figures; empty without the part."""
@@ -154,12 +172,17 @@ class Insights:
         version = self._snapshot.parts.get(part)
         return self._home.part(part, version) if version else None
 
-    def _positions(self, keys: Sequence[bytes]) -> "np.ndarray":
-        """Return for each image the row of its content in `keys`: (n,) int64."""
-        import numpy as np
+    def _positions(self, keys: "pa.Array") -> "np.ndarray":
+        """Return for each image the row of its content in `keys`: (n,) int64.
 
-        row = {key: at for at, key in enumerate(keys)}
-        return np.array([row[key] for key in self._hashes], np.int64)
+        Raises:
+            StoreError: a content is not among them.
+        """
+        hashes = column_of(pairs_of(self._hashes))
+        rows = rows_of(hashes, keys.cast(hashes.type))
+        if (rows < 0).any():
+            raise StoreError("a part of the atlas lacks images; run `clipper index` to make it again")
+        return rows
 
 
 def _is_null(table: "pa.Table") -> Any:
@@ -177,8 +200,6 @@ def expand(clusters: Clusters, positions: "np.ndarray") -> Clusters:
         clusters: of contents.
         positions: (n,) int, the row of each image's content.
     """
-    from dataclasses import replace
-
     import numpy as np
 
     n = len(positions)

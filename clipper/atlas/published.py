@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.atlas.insights import Insights
-from clipper.errors import ClipperError
+from clipper.errors import BadImageError, ClipperError, ImagesError, ModelError
 from clipper.images.archives.folder import open_images
-from clipper.images.places import ARCHIVE, Place, read_places
+from clipper.images.files.places import ARCHIVE, Place, read_places
 from clipper.metadata.columns import Column, columns_of
 from clipper.metadata.join import without_missing
 from clipper.metadata.values.integers import to_frame
-from clipper.settings import Settings, absolute_location
-from clipper.store import cluster_names, facts, manifest, snapshots
+from clipper.settings import Settings
+from clipper.store import cluster_names, facts, snapshots
+from clipper.store.columns.entries import FIRST_NS
 from clipper.store.home import Home
 from clipper.store.parts import objects as stored_objects
 from clipper.store.parts.clusters import Clusters
 from clipper.store.shards import ShardStore
+from clipper.store.snapshots import Snapshot
 from clipper.store.tables import read_made_of, read_parquet
 
 if TYPE_CHECKING:
@@ -41,24 +43,33 @@ _PREFIX = "clipper_"
 class Published:
     """A published version of a home. Row i of everything belongs to `ids[i]`; rows are sorted by id."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Open what is published in the settings' home.
+    def __init__(self, settings: Settings, *, model: str | None = None) -> None:
+        """Open what is published in the settings' home, as one of its models sees it.
+
+        Args:
+            settings: of the home.
+            model: the name of one of the models, or the end of one name; None: the first.
 
         Raises:
             NoIndexError: nothing is published.
             StoreError: a file is damaged.
+            ModelError: the atlas has no such model.
         """
         self.settings = settings
         self.home = Home(settings.home)
+        snapshots.refresh(self.home)
         # Held until this atlas is closed: no run deletes what it reads.
-        self.snapshot, self._lease = snapshots.lease(self.home)
-        self.version = self.snapshot.version
+        published, self._lease = snapshots.lease(self.home)
+        self.version = published.version
+        self.models = [each.name for each in published.models]
+        self._of_models = published.models
+        self.snapshot = published.of_model(_fingerprint_of(published, model)) if model else published
         self.title = settings.display_title
         self._projection = read_parquet(self._part("projection"))
         self.ids: list[str] = self._projection["id"].to_pylist()
         self._rows = {image_id: row for row, image_id in enumerate(self.ids)}
         # Relative to the home, as the setting is: a home that was moved with its images still opens.
-        self._location = absolute_location(self.snapshot.images, base=settings.home)
+        self._location = settings.locate_images(self.snapshot.images)
         self._folder = open_images(self._location, max_bytes=settings.max_bytes)
 
     def __len__(self) -> int:
@@ -76,6 +87,11 @@ class Published:
     def indexed_at(self) -> "datetime":
         """When this version was published, UTC."""
         return self.snapshot.published_at
+
+    @property
+    def model(self) -> str:
+        """The name of the model that made the vectors and the map."""
+        return str(self.snapshot.model["name"])
 
     @property
     def fingerprint(self) -> str:
@@ -213,7 +229,7 @@ class Published:
         keys = files["content_hash"]
         bad = facts.failures(
             self._facts,
-            {key.as_py() for key in keys},
+            keys.drop_null(),
             limits=self.settings.limits,
             skip_damaged=self.settings.skips_damaged,
         )
@@ -279,7 +295,10 @@ class Published:
         Raises:
             BadImageError: it is gone or unreadable by now.
         """
-        return self._folder.read(self.ids[row], self._place_in_archive(row))
+        try:
+            return self._folder.read(self.ids[row], self._place_in_archive(row))
+        except ImagesError as error:  # of its storage
+            raise BadImageError(str(error)) from error
 
     def image_format(self, row: int) -> str:
         """Return the original's format, as Pillow names it: "JPEG", "PNG", ..."""
@@ -300,7 +319,7 @@ class Published:
 
         A renamed image keeps its time, a changed one gets another; copies of one image share it.
         """
-        return self._times(manifest.FIRST_NS)
+        return self._times(FIRST_NS)
 
     @cached_property
     def hashes(self) -> Sequence[bytes]:
@@ -369,3 +388,18 @@ def name_of(image_id: str) -> str:
     """Return an image's file name without its ending."""
     name = image_id.rpartition("/")[2]
     return name.rpartition(".")[0] or name
+
+
+def _fingerprint_of(snapshot: Snapshot, named: str) -> str:
+    """Return the fingerprint of the model that a name means.
+
+    Raises:
+        ModelError: none or several models have the name.
+    """
+    names = [each.name for each in snapshot.models]
+    found = [each for each in snapshot.models if each.name == named]
+    found = found or [each for each in snapshot.models if snapshots.short_name(each.name) == named.strip("/")]
+    if len(found) != 1:
+        known = "several models are" if found else "no model is"
+        raise ModelError(f"{known} called {named!r} in this atlas; it has {', '.join(names)}")
+    return found[0].fingerprint

@@ -1,209 +1,270 @@
 """Build a new version of a collection from an earlier one where that pays, else from nothing; then seal it.
 
-In a folder it is a copy of the last one with the rows that differ put right. A server cannot copy one, so
-there each version is written whole. Either way nothing is written where it is read. What does not belong
-here: Chroma itself (`chroma/collection.py`).
+In a folder it is a copy of the last one with the rows that differ put right: nothing is written where it is
+read. What does not belong here: Chroma itself (`chroma/collection.py`), and servers, which cannot copy a
+collection (`chroma/server.py`).
 """
 
+import ctypes
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Sequence
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from clipper.chroma import folders
-from clipper.chroma.collection import Address, Collection
+from clipper.chroma.collection import LEAST_SYNC, USUAL_SYNC, Address, Collection, in_folders
+from clipper.chroma.rows import BATCH, Difference, Known, Rows
+from clipper.chroma.shards import Shards, open_all
 from clipper.errors import StoreError
+from clipper.store.embeddings import BLOCK
 from clipper.system import replace_file
 
 if TYPE_CHECKING:
     import numpy as np
 
 COLLECTION_VERSION = "2"
-# Near the most that Chroma takes at once; the graph is written to disk after each.
-BATCH = 5_000
-# Deleted and replaced rows stay in the HNSW file; past this share the collection is made anew.
-DEAD_SHARE = 1 / 3
+# Deleted rows stay in the HNSW file, and replaced ones wear the graph; past this share it is made anew.
+WORN_SHARE = 1 / 3
 # Text lies off the images' manifold, where a graph search misses: `ef` grows until recall is this.
 WANTED_RECALL = 0.99
 EF_STEPS = (100, 200, 400, 800, 1_600)
-# On a server another `ef` acts only after its restart: a collection is written again for each step.
-SERVER_EF_STEPS = (400, 1_600)
 _RECALL_AT = 10
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of a collection: ids, (n, d) float32 vectors, metadata with x and y, a digest of each."""
-
-    ids: Sequence[str]
-    vectors: "np.ndarray"
-    metadata: Sequence[Mapping[str, Any]]
-    digests: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Rows of the new collection to write, and ids of the old one to delete."""
-
-    upsert: list[int]
-    delete: list[str]
-    dead: int
-
-    @classmethod
-    def between(cls, before: Mapping[str, str], dead: int, rows: Rows) -> "Difference":
-        """Compare with the id -> digest of an earlier collection that has `dead` rows in its index."""
-        wanted = set(rows.ids)
-        delete = [image_id for image_id in before if image_id not in wanted]
-        upsert = [
-            i for i, (key, d) in enumerate(zip(rows.ids, rows.digests, strict=True)) if before.get(key) != d
-        ]
-        replaced = sum(rows.ids[i] in before for i in upsert)
-        return cls(upsert, delete, dead + len(delete) + replaced)
-
-    @classmethod
-    def from_nothing(cls, rows: Rows) -> "Difference":
-        """Write all rows and delete none."""
-        return cls(list(range(len(rows.ids))), [], 0)
-
-
-@dataclass(frozen=True)
 class Built:
-    """The report of a build: rows written and deleted, dead rows in the index, `ef` and its recall."""
+    """The report of a build: rows written and deleted, worn vectors of the graph, `ef` and its recall."""
 
     written: int
     deleted: int
-    dead: int
+    worn: int
     ef: int
     recall: float
 
 
+@dataclass(frozen=True)
+class Base:
+    """A sealed collection in a folder to start from.
+
+    Attributes:
+        folder: of the collection.
+        known: the rows that it holds.
+        worn: vectors that were deleted from its graph, or replaced in it.
+        same_model: whether its vectors are of the same model.
+        recall: with which a collection that starts from it is taken: where the wanted recall cannot be had,
+            making all anew each time would not give it either.
+    """
+
+    folder: Path
+    known: Known
+    worn: int = 0
+    same_model: bool = True
+    recall: float = WANTED_RECALL
+
+
 def build(
-    address: Address,
-    rows: Rows,
-    *,
-    probes: "np.ndarray",
-    base: Address | None = None,
-    difference: Difference | None = None,
-    good_enough: float = WANTED_RECALL,
+    folder: Path, rows: Rows, *, probes: "np.ndarray", base: Base | None = None, shards: int = 1
 ) -> Built:
-    """Build a sealed collection; from nothing if the index of the base proves to be damaged.
+    """Build a sealed collection in a folder; from nothing if the index of the base proves to be damaged.
 
     Args:
-        address: where; what a killed run left there is replaced.
+        folder: what a killed run left there is replaced.
         rows: all it is to hold.
         probes: (p, d) float32 text vectors with which recall is measured.
-        base: an earlier collection to start from; of no use on a server.
-        difference: what differs from `base`.
-        good_enough: recall with which one that starts from `base` is taken, as `base`'s own: where the wanted
-            one cannot be had, making all anew each time would not give it either.
+        base: an earlier collection with as many shards.
+        shards: over how many collections the rows are spread by content hash.
 
     Raises:
-        StoreError: what was written is not what was asked for, or the server does not answer.
+        StoreError: what was written is not what was asked for.
     """
-    if address.on_server:
-        return _build_at_server(address, rows, probes)
-    if base and not base.on_server and difference and difference.dead <= DEAD_SHARE * len(rows.ids):
-        try:
-            built = _build_in_folder(address, rows, probes, base, difference)
-            if built.recall >= min(WANTED_RECALL, good_enough):
-                return built
-        except StoreError:
-            pass  # the base is damaged
-    return _build_in_folder(address, rows, probes, None, Difference.from_nothing(rows))
+    parts = [rows.shard(number, shards) for number in range(shards)]
+    if base:
+        differences = [
+            Difference.between(base.known.shard(number, shards), part, same_model=base.same_model)
+            for number, part in enumerate(parts)
+        ]
+        worn = base.worn + sum(each.worn for each in differences)
+        if worn <= WORN_SHARE * len(rows):
+            try:
+                changes = _Changes(parts, differences, base.folder, worn)
+                built = _build(folder, rows, changes, probes=probes)
+                if built.recall >= min(WANTED_RECALL, base.recall):
+                    return built
+            except StoreError:
+                pass  # the base is damaged
+    anew = [Difference.from_nothing(part) for part in parts]
+    return _build(folder, rows, _Changes(parts, anew), probes=probes)
 
 
-def _build_in_folder(
-    address: Address, rows: Rows, probes: "np.ndarray", base: Address | None, difference: Difference
-) -> Built:
+@dataclass(frozen=True)
+class _Changes:
+    """The rows of each shard, what has to be done to it, and the folder to start from."""
+
+    parts: Sequence[Rows]
+    differences: Sequence[Difference]
+    base: Path | None = None
+    worn: int = 0
+
+
+def _build(folder: Path, rows: Rows, changes: _Changes, *, probes: "np.ndarray") -> Built:
     # Chroma remembers paths for as long as the process lives: two builds of it need two.
-    start = "copy" if base else "new"
-    folder = address.folder
+    start = "copy" if changes.base else "new"
     growing = folder.with_name(f".{folder.name}.{os.getpid()}.{start}.tmp")
     here = Address.in_folder(growing)
     here.remove()
     try:
-        if base:
-            folders.copy_folder(base.folder, growing)
-            collection = Collection(here)
-        else:
-            growing.mkdir(parents=True)
-            collection = Collection.create(here, ef=EF_STEPS[0])
-        try:
-            _fill(collection, rows, difference)
-        finally:
-            collection.close()
-        ef, recall = _tune(here, rows, probes)
+        addresses = in_folders(growing, len(changes.parts))
+        if changes.base:
+            folders.copy_folder(changes.base, growing)
+        for address, part, difference in zip(addresses, changes.parts, changes.differences, strict=True):
+            _fill(address, part, difference, is_copy=changes.base is not None)
+            _give_back_memory()
+        ef, recall = _tune(addresses, rows, probes)
+        for address in addresses:
+            folders.compact(address.folder)
         folders.share_as_folder(growing)
-        address.remove()
+        Address.in_folder(folder).remove()
         replace_file(growing, folder)
     finally:
         here.remove()
-    return Built(len(difference.upsert), len(difference.delete), difference.dead, ef, recall)
+    written = sum(each.written for each in changes.differences)
+    deleted = sum(len(each.delete) for each in changes.differences)
+    return Built(written, deleted, changes.worn, ef, recall)
 
 
-def _build_at_server(address: Address, rows: Rows, probes: "np.ndarray") -> Built:
-    """Write under another name and rename at the end: a run that is killed leaves no half collection."""
-    growing = Address.at_server(address.place, f"{address.name}-growing")
-    everything = Difference.from_nothing(rows)
-    recall, ef = 0.0, SERVER_EF_STEPS[0]
-    for ef in SERVER_EF_STEPS:
-        growing.remove()
-        collection = Collection.create(growing, ef=ef)
-        try:
-            _fill(collection, rows, everything)
-            recall = _recall(collection, rows, probes)
-            if recall >= WANTED_RECALL or ef == SERVER_EF_STEPS[-1]:
-                address.remove()
-                collection.rename(address.name)
-                break
-        finally:
-            collection.close()
-    return Built(len(rows.ids), 0, 0, ef, recall)
+def _fill(address: Address, rows: Rows, difference: Difference, *, is_copy: bool) -> None:
+    """Bring a collection to its rows so that Chroma writes the graph once, with the last of the changes."""
+    sync = max(difference.changes, LEAST_SYNC)
+    if is_copy:
+        collection = Collection(address)
+        collection.configure(sync=sync)
+        collection.close()  # it goes by what it is opened with
+        collection = Collection(address)
+    else:
+        address.folder.mkdir(parents=True)
+        collection = Collection.create(address, ef=EF_STEPS[0], sync=sync)
+    with nullcontext() if is_copy else folders.without_indexes(address.folder), closing(collection):
+        apply(collection, rows, difference, is_empty=not is_copy)
+        if is_copy:
+            collection.configure(sync=LEAST_SYNC)
+    if len(rows) and (is_copy or difference.changes < LEAST_SYNC):
+        _flush(address, rows)
 
 
-def _fill(collection: Collection, rows: Rows, difference: Difference) -> None:
+def _give_back_memory() -> None:
+    """Give free memory back to the system: of what Chroma's threads used, glibc keeps much for them.
+
+    After 20,000 rows it kept 135 MB, beside which the graph is loaded again.
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def _flush(address: Address, rows: Rows) -> None:
+    """Have Chroma write the changes that it holds back: it counts changes twice that it had to read again."""
+    import numpy as np
+
+    some = np.arange(min(LEAST_SYNC, len(rows)))
+    collection = Collection(address)
+    try:
+        for _ in range(LEAST_SYNC // len(some)):  # changes that change nothing
+            collection.update(rows.ids.take(some).to_pylist(), rows.metadata_of(some), [()] * len(some))
+    finally:
+        collection.close()
+
+
+def apply(collection: Collection, rows: Rows, difference: Difference, *, is_empty: bool) -> None:
+    """Make the changes to a collection, and count what it holds then.
+
+    Everything that has to be read is read before the first change: after one, Chroma reads its whole log.
+
+    Raises:
+        StoreError: it does not hold as many rows as it should.
+    """
+    earlier = [] if is_empty else [
+        _Keys.of(collection, rows, which) for which in (difference.update, difference.write)
+    ]  # fmt: skip
     for start in range(0, len(difference.delete), BATCH):
-        collection.delete(difference.delete[start : start + BATCH])
-    for start in range(0, len(difference.upsert), BATCH):
-        batch = difference.upsert[start : start + BATCH]
-        collection.write([rows.ids[i] for i in batch], rows.vectors[batch], [rows.metadata[i] for i in batch])
-    if collection.count() != len(rows.ids):
+        collection.delete(difference.delete.slice(start, BATCH).to_pylist())
+    for start in range(0, len(difference.update), BATCH):
+        some = difference.update[start : start + BATCH]
+        ids = rows.ids.take(some).to_pylist()
+        collection.update(ids, rows.metadata_of(some), earlier[0].at(start, len(some)))
+    for start in range(0, len(difference.write), BATCH):
+        some = difference.write[start : start + BATCH]
+        if is_empty:
+            collection.add(*rows.batch(some))
+        else:
+            collection.write(*rows.batch(some), earlier[1].at(start, len(some)))
+    if (count := collection.count()) != len(rows):
         raise StoreError(
-            f"{collection.address} has {collection.count()} rows instead of {len(rows.ids)}; "
+            f"{collection.address} has {count} rows instead of {len(rows)}; "
             "delete the store's collection folder and run `clipper index`"
         )
 
 
-def _tune(address: Address, rows: Rows, probes: "np.ndarray") -> tuple[int, float]:
+@dataclass(frozen=True)
+class _Keys:
+    """The metadata keys of some rows: rows have few combinations of them, of which each is kept once."""
+
+    combinations: list[tuple[str, ...]]
+    of_row: "np.ndarray"
+
+    @classmethod
+    def of(cls, collection: Collection, rows: Rows, which: "np.ndarray") -> Self:
+        import numpy as np
+
+        numbers: dict[tuple[str, ...], int] = {}
+        of_row = np.empty(len(which), np.int32)
+        for start in range(0, len(which), BATCH):
+            keys = collection.keys(rows.ids.take(which[start : start + BATCH]).to_pylist())
+            of_row[start : start + len(keys)] = [numbers.setdefault(each, len(numbers)) for each in keys]
+        return cls(list(numbers), of_row)
+
+    def at(self, start: int, count: int) -> list[tuple[str, ...]]:
+        return [self.combinations[number] for number in self.of_row[start : start + count].tolist()]
+
+
+def _tune(addresses: Sequence[Address], rows: Rows, probes: "np.ndarray") -> tuple[int, float]:
     """Raise `ef` until the probes' recall is high enough; its queries also seal the collection."""
     recall, ef = 1.0, EF_STEPS[0]
     for ef in EF_STEPS:
-        collection = Collection(address)
-        try:
-            if collection.ef != ef:  # acts only after reopening
-                collection.set_ef(ef)
+        for address in addresses:
+            collection = Collection(address)
+            try:
+                if collection.ef != ef or collection.sync != USUAL_SYNC:  # acts only after reopening
+                    collection.configure(ef=ef, sync=USUAL_SYNC)
+            finally:
                 collection.close()
-                collection = Collection(address)
-            recall = _recall(collection, rows, probes)
+        found = open_all(addresses)
+        try:
+            recall = measure_recall(found, rows, probes)
         finally:
-            collection.close()
+            found.close()
         if recall >= WANTED_RECALL:
             break
     return ef, recall
 
 
-def _recall(collection: Collection, rows: Rows, probes: "np.ndarray") -> float:
+def measure_recall(collection: Collection | Shards, rows: Rows, probes: "np.ndarray") -> float:
     """Measure recall@10 of the probes against brute force; of two equally near images either is right."""
     import numpy as np
 
-    k = min(_RECALL_AT, len(rows.ids))
+    k = min(_RECALL_AT, len(rows))
     if not k or not len(probes):
         return 1.0
-    position = {image_id: i for i, image_id in enumerate(rows.ids)}
     found = collection.nearest_many(probes, k=k)
-    hits = []
-    for probe, ids in zip(probes, found, strict=True):
-        similarity = rows.vectors @ probe
-        least = np.partition(similarity, -k)[-k] - 1e-5
-        hits.append(sum(similarity[position[i]] >= least for i in ids))
-    return round(float(np.mean(hits)) / k, 4)
+    best = np.full((0, len(probes)), -np.inf, np.float32)
+    for start in range(0, len(rows), BLOCK):  # the vectors may be more than memory holds
+        best = np.concatenate([best, rows.vectors[start : start + BLOCK] @ probes.T])
+        best = np.partition(best, -k, axis=0)[-k:] if len(best) > k else best
+    least = best.min(axis=0) - 1e-5
+    hits = 0
+    for probe, ids, enough in zip(probes, found, least, strict=True):
+        at = rows.positions(ids)
+        hits += int((rows.vectors[at[at >= 0]] @ probe >= enough).sum())
+    return round(hits / (k * len(probes)), 4)

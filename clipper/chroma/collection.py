@@ -1,7 +1,7 @@
 """The only file that knows Chroma: a collection in a folder of the home, or on a server.
 
-What does not belong here: how a new version is made (`chroma/build.py`), and where vectors and metadata
-come from.
+What does not belong here: how a new version is made (`chroma/build.py`, `chroma/server.py`), several
+collections that are searched as one (`chroma/shards.py`), and where vectors and metadata come from.
 """
 
 import shutil
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "images"
-# Changes after which Chroma writes the graph to disk, instead of making it anew from its log each time it
-# is opened: with the least it allows, a collection that was filled and closed is whole.
-SYNC_THRESHOLD = 2
+# Changes after which Chroma writes the graph to disk: what it did not write, it makes anew from its log each
+# time it is opened. This is the least that it allows.
+LEAST_SYNC = 2
+# That of a collection which nothing changes any more; it is Chroma's own.
+USUAL_SYNC = 1_000
 # Written with the graph: without it the other files beside it mean nothing.
 _GRAPH_WRITTEN = "index_metadata.pickle"
 _PAGE = 10_000
+# What a collection on a server says of itself: the version that it holds, and the place of its home.
+HOLDS, OWNER = "clipper_version", "clipper_home"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Address:
     place: str
     name: str = NAME
     on_server: bool = False
+    # On a server, the version that the collection must hold to be the one that is meant; "" if any will do.
+    holds: str = ""
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Address":
@@ -47,9 +53,9 @@ class Address:
         return cls(str(folder))
 
     @classmethod
-    def at_server(cls, url: str, name: str) -> "Address":
+    def at_server(cls, url: str, name: str, holds: str = "") -> "Address":
         """Return the address of a collection on a server."""
-        return cls(url, name, on_server=True)
+        return cls(url, name, on_server=True, holds=holds)
 
     @property
     def folder(self) -> Path:
@@ -60,12 +66,15 @@ class Address:
         return f"the collection {self.name} of {self.place}" if self.on_server else self.place
 
     def exists(self) -> bool:
-        """Return whether a collection is there, whole or not.
+        """Return whether a collection is there, whole or not; on a server, one of the version that is meant.
 
         Raises:
             StoreError: the server does not answer.
         """
-        return self.name in server_names(self.place) if self.on_server else self.folder.is_dir()
+        if not self.on_server:
+            return self.folder.is_dir()
+        told = told_by_server(self.place).get(self.name)
+        return told is not None and is_meant(self, told)
 
     def graph_checksums(self) -> dict[str, str]:
         """Return the checksums of the graph's files, which nothing changes once the collection is sealed."""
@@ -77,7 +86,7 @@ class Address:
         """Delete the collection, if it is there."""
         if not self.on_server:
             shutil.rmtree(self.folder, ignore_errors=True)
-        elif self.exists():
+        elif self.name in told_by_server(self.place):
             remove_from_server(self.place, [self.name])
 
 
@@ -95,6 +104,8 @@ class Collection:
 
         self.address = address
         self._copy: TemporaryDirectory[str] | None = None
+        if not address.on_server and not address.exists():
+            raise _missing(address)  # Chroma would make an empty one
         if not address.on_server and address.exists() and not folders.may_write(address.folder):
             self._copy = TemporaryDirectory(prefix="clipper-")
             address = _copied(address, Path(self._copy.name) / "collection")
@@ -103,19 +114,33 @@ class Collection:
             try:
                 self._collection = self._client.get_collection(address.name, embedding_function=None)
             except (NotFoundError, ValueError) as error:
+                self._client.close()
                 raise _missing(address) from error
+        if not is_meant(address, self._collection.metadata or {}):
+            self.close()
+            raise _missing(address)
 
     @classmethod
-    def create(cls, address: Address, *, ef: int) -> "Collection":
-        """Create an empty collection in cosine space that searches with `ef`."""
+    def create(
+        cls, address: Address, *, ef: int, sync: int = LEAST_SYNC, labels: Mapping[str, str] | None = None
+    ) -> "Collection":
+        """Create an empty collection in cosine space.
+
+        Args:
+            address: where.
+            ef: the candidates that a search keeps.
+            sync: changes after which Chroma writes the graph to disk.
+            labels: what it says of itself.
+        """
         with _as_store_error(address):
             client = _client(address)
             try:
                 client.create_collection(
                     address.name,
                     configuration={
-                        "hnsw": {"space": "cosine", "ef_search": ef, "sync_threshold": SYNC_THRESHOLD}
+                        "hnsw": {"space": "cosine", "ef_search": ef, "sync_threshold": max(sync, LEAST_SYNC)}
                     },
+                    metadata=dict(labels) if labels else None,
                     embedding_function=None,
                 )
             finally:
@@ -158,6 +183,15 @@ class Collection:
         self, vectors: "np.ndarray", *, k: int, where: Mapping[str, Any] | None = None
     ) -> list[list[str]]:
         """Do the same for each of (n, d) float32 vectors."""
+        return [
+            [image_id for _, image_id in found]
+            for found in self.nearest_with_distances(vectors, k=k, where=where)
+        ]
+
+    def nearest_with_distances(
+        self, vectors: "np.ndarray", *, k: int, where: Mapping[str, Any] | None = None
+    ) -> list[list[tuple[float, str]]]:
+        """Do the same, and return the cosine distance of each row before its id."""
         k = min(k, self.count())
         if k < 1 or not len(vectors):
             return [[] for _ in vectors]
@@ -166,16 +200,50 @@ class Collection:
                 query_embeddings=vectors,
                 n_results=k,
                 where=dict(where) if where else None,
-                include=[],
+                include=["distances"],
             )
-        return [list(ids) for ids in found["ids"]]
+        pairs = zip(found["distances"], found["ids"], strict=True)
+        return [list(zip(distances, ids, strict=True)) for distances, ids in pairs]
 
-    def write(self, ids: Sequence[str], vectors: "np.ndarray", metadata: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows whole. Chroma's `upsert` merges metadata, so a row that exists is deleted first."""
+    def add(self, ids: Sequence[str], vectors: "np.ndarray", metadata: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows that are new."""
         with _as_store_error(self.address):
-            if existing := self._collection.get(ids=list(ids), include=[])["ids"]:
-                self._collection.delete(ids=existing)
-            self._collection.add(ids=list(ids), embeddings=vectors, metadatas=[dict(m) for m in metadata])
+            self._collection.add(ids=list(ids), embeddings=vectors, metadatas=[dict(row) for row in metadata])
+
+    def write(
+        self,
+        ids: Sequence[str],
+        vectors: "np.ndarray",
+        metadata: Sequence[Mapping[str, Any]],
+        earlier: Sequence[Sequence[str]] | None = None,
+    ) -> None:
+        """Write rows whole. A row that exists is replaced in its place, so that the graph does not grow.
+
+        `earlier` has the metadata keys that each row has so far; they are read if it is not given.
+        """
+        earlier = self.keys(ids) if earlier is None else earlier
+        with _as_store_error(self.address):
+            self._collection.upsert(
+                ids=list(ids), embeddings=vectors, metadatas=_replacing(earlier, metadata)
+            )
+
+    def update(
+        self, ids: Sequence[str], metadata: Sequence[Mapping[str, Any]], earlier: Sequence[Sequence[str]]
+    ) -> None:
+        """Replace the metadata of rows that exist; their vectors, and the graph, stay as they are."""
+        with _as_store_error(self.address):
+            self._collection.update(ids=list(ids), metadatas=_replacing(earlier, metadata))
+
+    def keys(self, ids: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the metadata keys of each row; none where there is no row.
+
+        After changes that Chroma has not written to the graph yet, a read makes it go through all of them.
+        """
+        told = self.get(ids)
+        keys = {
+            image_id: tuple(row or ()) for image_id, row in zip(told["ids"], told["metadatas"], strict=True)
+        }
+        return [keys.get(image_id, ()) for image_id in ids]
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows."""
@@ -187,21 +255,39 @@ class Collection:
         """The number of candidates that a search of the graph keeps."""
         return int(self._collection.configuration["hnsw"]["ef_search"])
 
-    def set_ef(self, ef: int) -> None:
-        """Change `ef`. It acts after the collection is opened again; on a server, after that starts again."""
-        with _as_store_error(self.address):
-            self._collection.modify(configuration={"hnsw": {"ef_search": ef}})
+    @property
+    def sync(self) -> int:
+        """The changes after which Chroma writes the graph to disk."""
+        return int(self._collection.configuration["hnsw"]["sync_threshold"])
 
-    def rename(self, name: str) -> None:
-        """Give a collection on a server another name."""
+    def configure(self, *, ef: int | None = None, sync: int | None = None) -> None:
+        """Change `ef` or `sync`.
+
+        It acts after the collection is opened again; on a server, after that is started again.
+        """
+        asked = {"ef_search": ef, "sync_threshold": sync and max(sync, LEAST_SYNC)}
         with _as_store_error(self.address):
-            self._collection.modify(name=name)
+            self._collection.modify(
+                configuration={"hnsw": {key: value for key, value in asked.items() if value is not None}}
+            )
+
+    def label(self, labels: Mapping[str, str]) -> None:
+        """Have a collection on a server say this of itself."""
+        with _as_store_error(self.address):
+            self._collection.modify(metadata=dict(labels))
 
     def close(self) -> None:
         """Close the files or the connection."""
         self._client.close()
         if self._copy:
             self._copy.cleanup()
+
+
+def _replacing(
+    earlier: Sequence[Sequence[str]], metadata: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Add None for each key that a row has so far and shall lose, as Chroma merges metadata."""
+    return [dict.fromkeys(keys) | dict(row) for keys, row in zip(earlier, metadata, strict=True)]
 
 
 @contextmanager
@@ -228,25 +314,49 @@ def _copied(address: Address, folder: Path) -> Address:
     return Address.in_folder(folder)
 
 
+def addresses_of(home: Home, version: str) -> list[Address]:
+    """Return the addresses of a version that was built: one for each shard."""
+    made_of = read_made_of(home.part("collection", version))
+    if servers := made_of.get("servers") or ([made_of["server"]] if "server" in made_of else []):
+        return [Address.at_server(**at) for at in servers]
+    if home.copy:
+        home.copy.fetch_collection(version)
+    return in_folders(home.part("collection", version, ""), made_of.get("shards", 1))
+
+
 def address_of(home: Home, version: str) -> Address:
-    """Return the address of a version that was built."""
-    at = read_made_of(home.part("collection", version)).get("server")
-    return Address.at_server(**at) if at else Address.in_folder(home.part("collection", version, ""))
+    """Return the address of a version that was built, or of its first shard."""
+    return addresses_of(home, version)[0]
 
 
-def server_names(url: str) -> list[str]:
-    """Return the names of a server's collections.
+def in_folders(folder: Path, shards: int) -> list[Address]:
+    """Return the addresses of shards in a folder; without others, the one lies in the folder itself."""
+    if shards == 1:
+        return [Address.in_folder(folder)]
+    return [Address.in_folder(folder / str(number)) for number in range(shards)]
+
+
+def told_by_server(url: str) -> dict[str, dict[str, str]]:
+    """Return what each collection of a server says of itself, by name.
 
     Raises:
         StoreError: it does not answer.
     """
     address = Address.at_server(url, NAME)
+    told: dict[str, dict[str, str]] = {}
     with _as_store_error(address):
         client = _client(address)
         try:
-            return [collection.name for collection in client.list_collections()]
+            while page := client.list_collections(limit=_PAGE, offset=len(told)):
+                told |= {collection.name: dict(collection.metadata or {}) for collection in page}
         finally:
             client.close()
+    return told
+
+
+def is_meant(address: Address, told: Mapping[str, Any]) -> bool:
+    """Whether what a collection says of itself fits; those of an earlier Clipper say nothing."""
+    return not address.on_server or not address.holds or told.get(HOLDS) == address.holds
 
 
 def remove_from_server(url: str, names: Sequence[str]) -> None:

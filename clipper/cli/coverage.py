@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipper.cli.options import Home, Json
+from clipper.cli.options import Home, Json, Model
 from clipper.cli.output import one_line, print_json
 from clipper.errors import ClipperError
 from clipper.settings import Settings
@@ -27,9 +27,11 @@ def coverage(
         list[str] | None, typer.Argument(help="Words; left out: the vocabulary that ships with Clipper.")
     ] = None,
     file: Annotated[Path | None, typer.Option(help="A text with a concept on each line.")] = None,
+    *,
     fail_on_missing: Annotated[
         bool, typer.Option("--fail-on-missing", help="End with 1 if a concept is missing.")
     ] = False,
+    model: Model = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
@@ -41,7 +43,7 @@ def coverage(
     asked = parse_words("\n".join(listed))
     if not asked and (concepts or file is not None):
         raise ClipperError("there is no concept to look for; write one, or a file with one on each line")
-    atlas = SearchEngine(Settings.load(home))
+    atlas = SearchEngine(Settings.load(home), model=model)
     names = asked or atlas.vocabulary
     found = atlas.coverage(names)
     missing = int((~(found.counts > 0) & ~found.unsure).sum())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clipper.cli.options import Home, Json, read_filter
+from clipper.cli.options import Home, Json, Model, read_filter
 from clipper.cli.output import one_line, print_json
 from clipper.errors import ClipperError
 from clipper.settings import Settings
@@ -70,6 +70,7 @@ def export(
         bool, typer.Option("--no-names", help="Of a picture: without the clusters' names.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+    model: Model = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
@@ -88,7 +89,7 @@ def export(
             f"{target} is called as a {called} file, and --format is {format_name}; write --format "
             f"{_FILES[called]}, or choose another name"
         )
-    with Atlas(Settings.load(home)) as atlas:
+    with Atlas(Settings.load(home), model=model) as atlas:
         for path, _ in drawings:
             drawn = run.draw_map(
                 atlas._engine,  # noqa: SLF001 - of this package

@@ -6,10 +6,11 @@ What does not belong here: the cards that show the homes (`viewer/server/cards.p
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from clipper.errors import SettingsError
-from clipper.settings import CONFIG_NAME, HIDDEN_HOME, sees_file, sees_folder
+from clipper.mirror import copy as copies
+from clipper.settings import CONFIG_NAME, HIDDEN_HOME, is_url, locate_home, sees_file, sees_folder
 
 MOST_HOMES = 200
 LONGEST_NAME = 60
@@ -22,6 +23,11 @@ def is_home(folder: Path) -> bool:
     return sees_file(folder / CONFIG_NAME) or sees_folder(folder / "store") or sees_folder(_hidden(folder))
 
 
+def names_home(path: str) -> bool:
+    """Return whether what a person typed is a home, not a folder of homes; a URL always is one."""
+    return is_url(path) or is_home(Path(path).expanduser().resolve())
+
+
 def find_homes(paths: Sequence[str]) -> list[Path]:
     """Return the homes that are named, and those one level deep in named folders; each once.
 
@@ -32,6 +38,9 @@ def find_homes(paths: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in paths:
+        if is_url(path):
+            found[locate_home(path)] = None
+            continue
         folder = Path(path).expanduser().resolve()
         inside = [folder] if is_home(folder) else _homes_in(folder)
         found |= dict.fromkeys(_hidden(each) if sees_folder(_hidden(each)) else each for each in inside)
@@ -44,7 +53,9 @@ def name_homes(homes: Iterable[Path]) -> dict[str, Path]:
     """Return the homes by a name of small letters, digits and hyphens, which no two share."""
     named: dict[str, Path] = {}
     for home in homes:
-        folder = home.parent if home.name == HIDDEN_HOME else home
+        copy = copies.of(home)
+        at = PurePosixPath(copy.url) if copy else home
+        folder = at.parent if at.name == HIDDEN_HOME else at
         name = wanted = _slug(folder.name)
         number = 1
         while name in named or name in TAKEN:

@@ -6,12 +6,14 @@ again as long as an import goes on, and ends the process once the time for tidyi
 more than a killed process does. What does not belong here: heavy imports, because this module comes first.
 """
 
+import _weakrefset
 import atexit
 import os
 import signal
 import sys
 import threading
 import time
+import weakref
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -21,6 +23,9 @@ GRACE = 5.0
 # Seconds after which a second signal ends the process at once; a shell may send one signal twice.
 AGAIN = 1.0
 _TICK = 0.25
+_IMPORTS = "<frozen importlib._bootstrap>"
+# The files of what a weak reference calls once its object is gone.
+_TELLS_OF_GONE = frozenset({weakref.__file__, _weakrefset.__file__})
 INTERRUPTED = 128 + signal.SIGINT
 _KEPT = {
     "index": "what was embedded is kept, and a published atlas is as it was; run again to go on",
@@ -34,11 +39,15 @@ class _Interrupted(KeyboardInterrupt):
 
 
 class _Stop:
-    """The first signal of this process: its number and time, and whether its line is printed."""
+    """The first signal of this process: its number and time, and whether its line is printed.
+
+    `missed` says that it came where an exception would have been printed and forgotten.
+    """
 
     number = 0
     at = 0.0
     said = False
+    missed = False
 
 
 _stop = _Stop()
@@ -137,11 +146,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         return
     if not _stop.number:
         _stop.number, _stop.at = number, time.monotonic()
-    elif not _imports(frame):
+    elif not (_stop.missed or _imports(frame)):
         if time.monotonic() - _stop.at > AGAIN:
             _end()
         return
-    raise _Interrupted
+    _stop.missed = _is_deaf(frame)
+    if not _stop.missed:
+        raise _Interrupted
 
 
 def _watch(heard: int, numbers: list[signal.Signals]) -> None:
@@ -152,8 +163,9 @@ def _watch(heard: int, numbers: list[signal.Signals]) -> None:
     until = time.monotonic() + GRACE
     while time.monotonic() < until:
         time.sleep(_TICK)
-        if not _stop.said and _imports(sys._current_frames().get(main)):  # noqa: SLF001 - documented
-            signal.pthread_kill(main, number)  # a library swallowed the exception
+        frame = sys._current_frames().get(main)  # noqa: SLF001 - documented
+        if not _stop.said and (_stop.missed or _imports(frame)):
+            signal.pthread_kill(main, number)  # nothing was raised yet, or a library swallowed it
     if signal.getsignal(number) is _interrupt or _stop.number:
         _stop.number = _stop.number or number
         _end()
@@ -176,7 +188,20 @@ def _is_in_terminal() -> bool:
 def _imports(frame: FrameType | None) -> bool:
     """Whether a module is being imported in a stack."""
     while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+        if frame.f_code.co_filename == _IMPORTS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_deaf(frame: FrameType | None) -> bool:
+    """Whether a stack is within a call that prints an exception and goes on: `_watch` tries again soon.
+
+    Such a call deletes an object, tells that one is gone, or lets go of the lock of an imported module.
+    """
+    while frame is not None:
+        name, file = frame.f_code.co_name, frame.f_code.co_filename
+        if name == "__del__" or file in _TELLS_OF_GONE or (name, file) == ("cb", _IMPORTS):
             return True
         frame = frame.f_back
     return False

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -18,8 +18,15 @@ from clipper.cli.clusters import name_cluster
 from clipper.cli.coverage import coverage
 from clipper.cli.export import export
 from clipper.cli.free_text import FREE_TEXT, part_text
-from clipper.cli.options import Home, Json, read_filter
-from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
+from clipper.cli.options import Home, Json, Model, read_filter
+from clipper.cli.output import (
+    describe,
+    one_line,
+    print_failures,
+    print_json,
+    summarise,
+    tell_damages,
+)
 from clipper.cli.report import check_kinds, tell_report, write_page
 from clipper.cli.view import view
 from clipper.errors import BadImageError, ClipperError, PredicateError
@@ -53,7 +60,10 @@ def index(
         str | None, typer.Argument(help="Folder or URL of images; clipper.toml's when left out.")
     ] = None,
     home: Home = None,
-    model: Annotated[str | None, typer.Option(help="A CLIP of the hub, or a folder.")] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model of the hub, or a folder; given again, a further one.", metavar="MODEL"),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per forward pass.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run to end.")] = 0.0,
     verify: Annotated[bool, typer.Option("--verify", help="Hash every file again.")] = False,
@@ -67,7 +77,7 @@ def index(
     settings, steps = run.index_images(
         images,
         home=home,
-        model=model,
+        model=model or None,
         wait=wait,
         batch_size=batch_size,
         verify=verify or None,
@@ -90,40 +100,44 @@ def search(
             metavar="FILTER",
         ),
     ] = None,
+    model: Model = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Rank images by a text, by an image, or by both together.
 
     In `dog -indoor "red car"^2 like:pets/rex.jpg` a minus asks for less, quotes keep a phrase, `^2` is a
-    weight. Before a query that starts with two minus signs, write `--`.
+    weight. Before a query that starts with two minus signs, write `--`. The first figure is the cosine; with
+    words alone the second is the model's score, of 100: CLIPScore, or SigLIP's probability of a match.
     """
     from clipper.atlas.engine import SearchEngine
     from clipper.query import Query
 
     text = " ".join(words or [])  # quotes around them are for the shell, and may be left out
-    atlas = SearchEngine(Settings.load(home))
+    atlas = SearchEngine(Settings.load(home), model=model)
     data = _read(image, most=atlas.settings.max_bytes)
     try:
         query = Query(text=text, image=data, where=read_filter(where))
         hits = atlas.rank(query, k=k)
     except BadImageError as error:
         raise ClipperError(f"{image} {error}") from error
-    rows, similarity = hits.rows.tolist(), hits.similarity.tolist()
+    rows, similarity, scores = hits.rows.tolist(), hits.similarity.tolist(), hits.figures
     found = [
         {
             "id": atlas.ids[row],
             "path": atlas.path(row),
             "similarity": round(value, 6),
+            **({"score": scores[at]} if scores else {}),
             "x": float(atlas.xy[row, 0]),
             "y": float(atlas.xy[row, 1]),
             "metadata": atlas.metadata(row),
         }
-        for row, value in zip(rows, similarity, strict=True)
+        for at, (row, value) in enumerate(zip(rows, similarity, strict=True))
     ]
     in_parts = atlas.long_texts(query)
     if as_json:
-        told = {"parts": in_parts} if in_parts else {}
+        told: dict[str, Any] = {"parts": in_parts} if in_parts else {}
+        told |= {"scale": f"{hits.scale.name}, of 100"} if scores else {}
         print_json({"query": text or str(image), "x": hits.x, "y": hits.y, "hits": found, **told})
         return
     for parts in in_parts.values():
@@ -136,7 +150,8 @@ def search(
         none = "no image satisfies the filter" if len(atlas) else "the atlas has no images"
         typer.echo(none, err=True)
     for hit in found:
-        typer.echo(f"{hit['similarity']:.3f}  {one_line(str(hit['path']))}")
+        score = f"{hit['score']:>7g}" if scores else ""
+        typer.echo(f"{hit['similarity']:.3f}{score}  {one_line(str(hit['path']))}")
 
 
 @app.command()
@@ -145,12 +160,13 @@ def info(
     failures: Annotated[
         bool, typer.Option("--failures", help="Only the files that are not on the map, all of them, and why.")
     ] = False,
+    model: Model = None,
     home: Home = None,
 ) -> None:
     """What is indexed: images, failures, model, versions, when."""
     from clipper.atlas.engine import SearchEngine
 
-    atlas = SearchEngine(Settings.load(home))
+    atlas = SearchEngine(Settings.load(home), model=model)
     if failures:
         print_failures(atlas.failures.to_dict("records"), as_json=as_json)
         return
@@ -158,20 +174,7 @@ def info(
     if as_json:
         print_json(known | {"failures": atlas.failures.to_dict("records")})
         return
-    quality = " ".join(f"{name} {value}" for name, value in (known["quality"] | known["frame"]).items())
-    for name, value in {
-        "images": f"{known['images']:,} in {known['folder']}",
-        "failed": f"{known['failed']:,}",
-        "model": f"{known['model']} ({known['dimensions']} dimensions)",
-        "changed": f"{atlas.indexed_at:%Y-%m-%d %H:%M:%S} UTC",  # a run with nothing to do writes nothing
-        "version": known["version"],
-        "columns": ", ".join(
-            f"{column.name} ({column.kind}, {column.source})" for column in atlas.columns.values()
-        ),
-        "map": quality,
-        "search": f"recall@10 {known['search']['recall_at_10']} at ef {known['search']['ef']}",
-        "home": known["home"],
-    }.items():
+    for name, value in describe(known, atlas.columns.values(), atlas.indexed_at):
         typer.echo(f"{name:<8} {one_line(value)}")
     for failure in atlas.failures.head(10).itertuples():
         typer.echo(f"  skipped {one_line(str(failure.id))}: {one_line(str(failure.reason))}")
@@ -188,13 +191,14 @@ def report(
     fail_on: Annotated[
         str, typer.Option(help="Findings that end the command with 1, such as duplicates,leaks.")
     ] = "",
+    model: Model = None,
     home: Home = None,
 ) -> None:
     """What is in the dataset, and what is odd in it: clusters, duplicates, leaks."""
     from clipper.atlas import report as reports
     from clipper.atlas.engine import SearchEngine
 
-    atlas = SearchEngine(Settings.load(home))
+    atlas = SearchEngine(Settings.load(home), model=model)
     unwanted = check_kinds(fail_on)
     found = reports.describe(atlas)
     if html is not None:
@@ -231,7 +235,7 @@ def doctor(
             name: [{"where": d.where, "what": d.what} for d in getattr(found, name)]
             for name in ("before", "after")
         }
-        print_json({"home": str(settings.home), "sound": not found.after, **damages})
+        print_json({"home": settings.home_name, "sound": not found.after, **damages})
     else:
         tell_damages(found.before, found.after, settings, repair=repair)
     if found.after:

@@ -12,7 +12,11 @@ from clipper.errors import ClipperError
 
 Home = Annotated[
     str | None,
-    typer.Option("--home", help="The atlas's folder; found from here when left out.", metavar="HOME"),
+    typer.Option("--home", help="The atlas's folder or URL; found from here when left out.", metavar="HOME"),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Which model to ask, in an atlas of several.", metavar="MODEL"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")]
 

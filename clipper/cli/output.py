@@ -8,13 +8,15 @@ import json
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from clipper.doctor.files import Damage
     from clipper.indexing.staging.workspace import Step
     from clipper.metadata.columns import Column
@@ -30,7 +32,10 @@ REPLACED = {
 # And one that changes with the others, where it alone was made again.
 REPLACED_ALONE = {"collection": "the collection made again", "neighbours": "the neighbours found"}
 # The steps whose notes come below the columns.
-_NOTED = ("image_facts", "clip_embeddings", "image_metadata", "umap_projection", "atlas")
+_NOTED = (
+    "image_facts", "clip_embeddings", "image_metadata", "umap_projection", "cluster_names", "word_columns",
+    "atlas",
+)  # fmt: skip
 
 
 def one_line(text: str) -> str:
@@ -39,6 +44,54 @@ def one_line(text: str) -> str:
     Spaces of any width stay as they are: macOS puts some into the names of screenshots.
     """
     return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text)
+
+
+def describe(
+    known: Mapping[str, Any], columns: "Iterable[Column]", changed: "datetime"
+) -> Iterator[tuple[str, str]]:
+    """Yield the lines of `clipper info`, each with its name.
+
+    Args:
+        known: what `SearchEngine.info` returns.
+        columns: of the metadata.
+        changed: when the version was published, UTC.
+    """
+    yield "images", f"{known['images']:,} in {known['folder']}"
+    yield "failed", f"{known['failed']:,}"
+    yield "model", f"{known['model']} ({known['dimensions']} dimensions{_about_text(known)})"
+    if known["precision"]:
+        yield "vectors", describe_precision(known["precision"])
+    for each in known["further"]:
+        precision = f"; {describe_precision(each['precision'])}" if each["precision"] else ""
+        yield "further", f"{each['model']} ({each['dimensions']} dimensions){precision}"
+    yield "changed", f"{changed:%Y-%m-%d %H:%M:%S} UTC"  # a run with nothing to do writes nothing
+    yield "version", known["version"]
+    yield "columns", ", ".join(f"{column.name} ({column.kind}, {column.source})" for column in columns)
+    figures = known["quality"] | known["frame"]
+    yield "map", " ".join(f"{name} {value}" for name, value in figures.items())
+    yield "search", f"recall@10 {known['search']['recall_at_10']} at ef {known['search']['ef']}"
+    yield "home", known["home"]
+
+
+def _about_text(known: Mapping[str, Any]) -> str:
+    """Say how the model's texts and images are compared."""
+    if not known["score"]:
+        return "; images only, no words"
+    return f"; {known['score']['name']}, texts count {known['cross_modal_weight']:g} times among images"
+
+
+def describe_precision(choice: Mapping[str, Any]) -> str:
+    """Say in which precision an atlas's vectors are made, and what was measured when it was chosen.
+
+    Args:
+        choice: a `Calibration` as a dictionary.
+    """
+    speeds = choice["images_per_second"]
+    timed = ", ".join(f"{name} {speeds[name]:g}" for name in sorted(speeds, key=lambda each: -speeds[each]))
+    return (
+        f"{choice['engine']}; {choice['overlap']:.1%} of the 10 nearest neighbours are those of float32 "
+        f"({choice['sample']} images compared); images per second: {timed} ({choice['machine']})"
+    )
 
 
 def print_json(document: Any) -> None:
@@ -56,7 +109,8 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
     done = steps["atlas"].counts
     seconds = sum(step.seconds for name, step in steps.items() if name not in ("thumbnails", "image_facts"))
     images = "image" if done["images"] == 1 else "images"
-    embedded = steps["clip_embeddings"].counts["new"]
+    of_models = [steps["clip_embeddings"], *steps["clip_embeddings"].further.values()]
+    embedded = sum(step.counts["new"] for step in of_models)
     typer.echo(
         f"{done['images']:,} {images} on the map, {done['failed']:,} skipped; {_changed(steps['atlas'])}; "
         f"{embedded:,} embedded; {seconds:.1f} s"
@@ -66,9 +120,12 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
         typer.echo(f"  {one_line(_columns_line(steps['image_metadata'].columns))}")
     for note in steps["image_manifest"].notes:
         typer.echo(f"  {one_line(note)}")
+    for name, step in steps["image_neighbours"].further.items():
+        agreement = f"{step.counts['agreement']:.0%} of the nearest others are those of the first model"
+        typer.echo(f"  a map by {one_line(name)}, too: {agreement}")
     for note in (note for name in _NOTED for note in steps[name].notes):
         typer.echo(f"  note: {one_line(note)}")
-    typer.echo(f"See it: clipper view --home {one_line(quote(str(settings.home)))}")
+    typer.echo(f"See it: clipper view --home {one_line(quote(settings.home_name))}")
 
 
 def _changed(atlas: "Step") -> str:
@@ -89,7 +146,7 @@ def tell_damages(
     for damage in before:
         typer.echo(one_line(f"{damage.where}: {damage.what}"))
     if not after:
-        typer.echo(f"{len(before)} repaired" if before else f"{one_line(str(settings.home))} is sound")
+        typer.echo(f"{len(before)} repaired" if before else f"{one_line(settings.home_name)} is sound")
     elif repair:
         typer.echo(f"after the repair {len(after)} are left:")
         for damage in after:

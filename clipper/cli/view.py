@@ -10,12 +10,11 @@ import socket
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clipper.cli.homes import find_homes, is_home, name_homes
+from clipper.cli.homes import find_homes, name_homes, names_home
 from clipper.cli.options import Home
 from clipper.errors import SettingsError, require_extra
 from clipper.settings import Settings
@@ -83,14 +82,14 @@ def _choose(homes: list[str], home: str | None) -> tuple[str, str, dict[str, str
     if homes and home:
         raise SettingsError("name the homes, or one with `--home`, but not both")
     found = find_homes(homes) if homes else []
-    if len(found) > 1 or (found and not is_home(Path(homes[0]).expanduser().resolve())):
+    if len(found) > 1 or (found and not names_home(homes[0])):
         named = name_homes(found)
         told = json.dumps({name: str(folder) for name, folder in named.items()})
         return f"{len(named)} atlases", "", {"CLIPPER_HOMES": told}
     settings = Settings.load(found[0] if found else home)
     if not settings.home.is_dir():
         raise SettingsError(AtlasHome(settings.home).missing_message())
-    return str(settings.home), "viewer", {"CLIPPER_HOME": str(settings.home)}
+    return settings.home_name, "viewer", {"CLIPPER_HOME": settings.home_name}
 
 
 def _bindable(port: int) -> int:

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clipper.chroma.build import BATCH, Rows
-from clipper.chroma.collection import Collection, address_of
-from clipper.chroma.self_search import search_themselves
+from clipper.chroma.collection import Collection
+from clipper.chroma.rows import BATCH, Rows
+from clipper.chroma.self_search import EQUAL, search_themselves
+from clipper.chroma.shards import Shards, open_version
 from clipper.errors import StoreError
 from clipper.indexing.collect import stored_rows
 from clipper.sandbox.process import ChildDied, Sandbox
@@ -21,14 +22,14 @@ from clipper.store.snapshots import Snapshot
 
 # No collection takes so long: this ends only a check that would never end.
 MAX_SECONDS = 86_400
-# Two vectors are equal up to this in each number.
-EQUAL = 1e-5
 
 
 def problems(home: Home, snapshot: Snapshot) -> list[str]:
     """Return what is wrong with the published collection, in words; an empty list if nothing is."""
     asked = {"home": str(home.folder), "parts": dict(snapshot.parts)}
     asked |= {"key": snapshot.embeddings, "model": dict(snapshot.model)}
+    if home.copy:  # the child has no credentials
+        home.copy.fetch_collection(snapshot.parts["collection"])
     with Sandbox(answer, seconds=MAX_SECONDS, memory=None) as sandbox:
         try:
             answered, _ = sandbox.ask(asked)
@@ -37,7 +38,7 @@ def problems(home: Home, snapshot: Snapshot) -> list[str]:
                 return ["Chroma cannot open it: the process ends"]
             answered = {"error": "its process ran out of memory or of time"}
     if "error" in answered:  # not known to be damaged, so it must not be deleted
-        raise StoreError(f"the collection of {home.folder} could not be examined ({answered['error']})")
+        raise StoreError(f"the collection of {home.name} could not be examined ({answered['error']})")
     return list(answered["problems"])
 
 
@@ -46,7 +47,7 @@ def answer(asked: dict[str, Any], _blobs: list[bytes]) -> tuple[dict[str, Any], 
     home = Home(Path(asked["home"]))
     try:
         vectors = embeddings.of_model(home, asked["key"], asked["model"])
-        rows = stored_rows(home, asked["parts"], vectors, key=asked["key"])
+        rows = stored_rows(home, asked["parts"], vectors)
         return {"problems": _problems(home, asked["parts"]["collection"], rows)}, []
     except MemoryError:  # else the child would end as if the index were damaged
         return {"error": "it needs more memory than there is"}, []
@@ -54,7 +55,7 @@ def answer(asked: dict[str, Any], _blobs: list[bytes]) -> tuple[dict[str, Any], 
 
 def _problems(home: Home, version: str, rows: Rows) -> list[str]:
     try:
-        collection = Collection(address_of(home, version))
+        collection = open_version(home, version)
         try:
             return list(_differences(collection, rows))
         finally:
@@ -63,17 +64,19 @@ def _problems(home: Home, version: str, rows: Rows) -> list[str]:
         return [str(error)]
 
 
-def _differences(collection: Collection, rows: Rows) -> Iterator[str]:
-    if (count := collection.count()) != len(rows.ids):
-        yield f"Chroma has {count:,} rows instead of {len(rows.ids):,}"
+def _differences(collection: Collection | Shards, rows: Rows) -> Iterator[str]:
+    import numpy as np
+
+    if (count := collection.count()) != len(rows):
+        yield f"Chroma has {count:,} rows instead of {len(rows):,}"
     wrong = {"metadata": 0, "vectors": 0, "images": 0}
-    for start in range(0, len(rows.ids), BATCH):
-        for name, more in _wrong(collection, rows, range(start, min(start + BATCH, len(rows.ids)))).items():
+    for start in range(0, len(rows), BATCH):
+        for name, more in _wrong(collection, rows, range(start, min(start + BATCH, len(rows)))).items():
             wrong[name] += more
     for name, more in wrong.items():
         if more:
             yield f"{more:,} rows of Chroma have other {name} than the store"
-    found = search_themselves(collection, rows.ids, lambda chosen: rows.vectors[list(chosen)])
+    found = search_themselves(collection, rows.ids, lambda chosen: rows.vectors[np.asarray(chosen)])
     if not found.passed:
         yield f"only {found.share:.2%} of the images find themselves"
 
@@ -89,14 +92,15 @@ def _alike(read: Any, stored: Any) -> bool:
     return type(read) is type(stored) and bool(read == stored)
 
 
-def _wrong(collection: Collection, rows: Rows, part: range) -> dict[str, int]:
+def _wrong(collection: Collection | Shards, rows: Rows, part: range) -> dict[str, int]:
     import numpy as np
 
-    got = collection.get([rows.ids[i] for i in part], vectors=True)
+    ids, vectors, metadata = rows.batch(np.asarray(part))
+    got = collection.get(ids, vectors=True)
     place = {image_id: at for at, image_id in enumerate(got["ids"])}
-    there = [i for i in part if rows.ids[i] in place]
-    at = [place[rows.ids[i]] for i in there]
-    other = sum(not _alike(got["metadatas"][a], rows.metadata[i]) for i, a in zip(there, at, strict=True))
+    there = [i for i, image_id in enumerate(ids) if image_id in place]
+    at = [place[ids[i]] for i in there]
+    other = sum(not _alike(got["metadatas"][a], metadata[i]) for i, a in zip(there, at, strict=True))
     stored = np.asarray(got["embeddings"], np.float32).reshape(len(got["ids"]), -1)
-    apart = np.abs(stored[at] - rows.vectors[there]).max(axis=1, initial=0.0) > EQUAL
+    apart = np.abs(stored[at] - vectors[there]).max(axis=1, initial=0.0) > EQUAL
     return {"metadata": other, "vectors": int(apart.sum()), "images": len(part) - len(there)}

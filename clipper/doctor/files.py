@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipper.access import no_access
-from clipper.chroma.collection import address_of
+from clipper.chroma.collection import addresses_of
+from clipper.chroma.folders import DATABASE
 from clipper.errors import AccessError, StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import DEPARTED, departed_of
 from clipper.models import reference_texts
+from clipper.models.engines.record import CHOICE_NAME, verify_choice
+from clipper.models.families.families import reads_text
+from clipper.similarity import codes
 from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.home import Home, read_json
 from clipper.store.manifest import Manifest
@@ -95,7 +99,7 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
 
 
 def shards(home: Home) -> Iterator[Damage]:
-    """Check the shards, which are kept by content: facts, thumbnails, and each model's vectors and probes."""
+    """Check what is kept by content: facts, thumbnails, each model's vectors, codes, probes and engine."""
     kept_by_content = [
         home.store / name for name in ("facts", "measures", "places", "signatures", "thumbnails")
     ]
@@ -108,11 +112,22 @@ def shards(home: Home) -> Iterator[Damage]:
                     _verify_norms(path)
             except (StoreError, OSError) as error:
                 yield _damage(home, path, error, path)
+    yield from _of_models(home, f"{codes.FOLDER}/[!.]*.arrow", codes.verify)
+    yield from _of_models(home, CHOICE_NAME, verify_choice)
     for path in {path.with_suffix(".parquet") for path in home.store.glob("embeddings/*/probes-*.*")}:
         try:
             verify(path)
         except StoreError as error:
             yield _damage(home, path, error, path, path.with_suffix(".json"))
+
+
+def _of_models(home: Home, pattern: str, check: Callable[[Path], object]) -> Iterator[Damage]:
+    """Check the files beside each model's vectors whose names match."""
+    for path in sorted(home.store.glob(f"embeddings/*/{pattern}")):
+        try:
+            check(path)
+        except (StoreError, OSError) as error:
+            yield _damage(home, path, error, path)
 
 
 def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
@@ -129,7 +144,8 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
             lost = [path, path.with_suffix(".json")]
             yield _damage(home, path, f"differs from the projection in {wrong:,} images", *lost)
     yield from _contents(home, snapshot, set(on_map.values()))
-    if not reference_texts.vectors_path(home, snapshot.embeddings).exists():
+    reads = reads_text(snapshot.model)
+    if reads and not reference_texts.vectors_path(home, snapshot.embeddings).exists():
         yield _damage(home, reference_texts.vectors_path(home, snapshot.embeddings), "is missing")
     for where, store in _stores(home, snapshot).items():
         if missing := len(set(on_map.values()) - store.keys()):
@@ -143,7 +159,7 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
 
 def _contents(home: Home, snapshot: Snapshot, on_map: set[bytes]) -> Iterator[Damage]:
     """Check that the parts that have a row for each content have one for those on the map, and no other."""
-    for name in ("neighbours", "clusters", "scores", "word_columns"):
+    for name in ("neighbours", "clusters", "scores", "word_columns", "agreement"):
         version = snapshot.parts.get(name)
         path = home.part(name, version) if version else None
         if path and (wrong := len(set(read_parquet(path)["content_hash"].to_pylist()) ^ on_map)):
@@ -232,11 +248,9 @@ def _verify_index(home: Home, version: str) -> None:
     """Check the files of a collection's graph, and its database."""
     if damage := index_damage(home, version):
         raise StoreError(damage)
-    address = address_of(home, version)
-    if address.on_server:
-        return
-    if why := sqlite_problem(address.folder / "chroma.sqlite3"):
-        raise StoreError(f"chroma.sqlite3 {why}")
+    for address in addresses_of(home, version):
+        if not address.on_server and (why := sqlite_problem(address.folder / DATABASE)):
+            raise StoreError(f"{DATABASE} {why}")
 
 
 def _verify_norms(path: Path) -> None:

@@ -16,6 +16,7 @@ from clipper.errors import NoIndexError, StoreError
 from clipper.indexing import collect, run
 from clipper.indexing.staging.workspace import Progress, Workspace
 from clipper.models import source
+from clipper.models.hub import reporting
 from clipper.settings import Settings
 from clipper.store import cluster_names, snapshots, tags, word_columns
 from clipper.store.given import labels, tag_colours, views
@@ -54,12 +55,15 @@ def examine(home: Home) -> list[Damage]:
     if snapshot is None or hold is None:
         return found
     try:
-        found += file_checks.attempt(partial(file_checks.rows, home, snapshot))
-        if not found:  # a damaged index is not opened: it might end the process
-            version = snapshot.parts["collection"]
+        of_models = [snapshot.of_model(each.fingerprint) for each in snapshot.models]
+        for each in of_models:
+            found += file_checks.attempt(partial(file_checks.rows, home, each))
+        found = list(dict.fromkeys(found))  # each model tells of what all share
+        for each in of_models if not found else ():  # a damaged index is not opened: it might end the process
+            version = each.parts["collection"]
             files = collect.files_of(home, version)
             where = f"collection/{version}"
-            found += [Damage(where, what, files) for what in collection.problems(home, snapshot)]
+            found += [Damage(where, what, files) for what in collection.problems(home, each)]
     finally:
         hold.close()
     return found
@@ -73,7 +77,8 @@ def diagnose(settings: Settings, *, wait: float = 0.0) -> Repair:
         NoIndexError: there is nothing to examine.
     """
     home = Home(settings.home)
-    with home.writing(timeout=wait) if os.access(home.store, os.W_OK) else nullcontext():
+    may_write = home.copy is not None or os.access(home.store, os.W_OK)
+    with home.writing(timeout=wait) if may_write else nullcontext():
         found = examine(home)
     return Repair(found, found)
 
@@ -96,7 +101,9 @@ def repair(settings: Settings, *, progress: Progress | None = None, wait: float 
             if not after:
                 break
             work.folder.require()
-            source.find(settings)
+            with reporting(progress):
+                for each in settings.models:
+                    source.find(each)
             _delete(work.home, after)
             run.run_steps(work)
             after = examine(work.home)
@@ -112,9 +119,10 @@ def _held(home: Home) -> tuple[Snapshot | None, snapshots.SnapshotLease | None]:
 
 def _named(home: Home, snapshot: Snapshot | None) -> list[Mapping[str, str]]:
     """Return the versions that must be there: the published ones, and those that the next run starts from."""
-    named = [snapshot.parts] if snapshot else []
+    named = [snapshot.parts, *(each.parts for each in snapshot.further)] if snapshot else []
     try:
-        return [*named, vars(Staged.read(home))]
+        staged = Staged.read(home)
+        return [*named, *(vars(staged.of_model(fingerprint)) for fingerprint in staged.fingerprints or ("",))]
     except StoreError:
         return named
 

@@ -5,12 +5,19 @@ here: processes (`sandbox/process.py`), and which files are decoded (`indexing/c
 """
 
 import io
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.decode import THUMBNAIL_PIXELS, decode, encode_facts, read_file, shrink
+from clipper.images.decode import (
+    THUMBNAIL_PIXELS,
+    DecodedImage,
+    decode,
+    encode_facts,
+    read_file,
+    shrink,
+)
 from clipper.images.picture.measures import measure
 from clipper.images.picture.signature import signature
 from clipper.images.picture.webp import write_webp
@@ -20,41 +27,26 @@ if TYPE_CHECKING:
     import numpy as np
 
     from clipper.sandbox.messages import Message
-    from clipper.settings import Settings
 
 
 @dataclass(frozen=True)
 class DecodeRequest:
     """Which file to decode, within which limits, and what to make of it.
 
-    `min_side` is the shorter side, in pixels, that the decoded image needs. `transform` asks for the model's
-    input. `path` names the file; without it, the file's bytes come with the request. `hash` is the
-    hexadecimal content hash that the bytes must have; without it, any will do.
+    `transforms` has one entry for each model of a run: it asks for that model's input, and None for nothing.
+    `with_picture` asks for what does not depend on a model: the thumbnail, the measures and the signature.
+    They are made of an image that is decoded to at least `min_side` pixels on its shorter side. `path` names
+    the file; without it, the file's bytes come with the request. `hash` is the hexadecimal content hash that
+    the bytes must have; without it, any will do.
     """
 
     max_bytes: int
     max_pixels: int
     min_side: int = THUMBNAIL_PIXELS
-    transform: Transform | None = None
+    transforms: tuple[Transform | None, ...] = ()
+    with_picture: bool = True
     path: str | None = None
     hash: str | None = None
-
-    @classmethod
-    def within(cls, settings: "Settings", transform: Transform | None, *, with_crop: bool) -> "DecodeRequest":
-        """Make a request with the limits of `settings`.
-
-        Args:
-            settings: with the limits.
-            transform: the model's; the image is decoded at the same size whether its crop is wanted or was
-                kept from an earlier run.
-            with_crop: whether the model's input is wanted.
-        """
-        return cls(
-            max_bytes=settings.max_bytes,
-            max_pixels=settings.max_pixels,
-            min_side=max(transform.side if transform else 0, THUMBNAIL_PIXELS),
-            transform=transform if with_crop else None,
-        )
 
     def to_json(self) -> dict[str, Any]:
         """Write the request as a JSON object."""
@@ -63,18 +55,24 @@ class DecodeRequest:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "DecodeRequest":
         """Read what `to_json` wrote."""
-        transform = Transform(**value["transform"]) if value["transform"] else None
-        return cls(**value | {"transform": transform})
+        transforms = tuple(Transform(**each) if each else None for each in value["transforms"])
+        return cls(**value | {"transforms": transforms})
+
+
+def decoded_side(transform: Transform) -> int:
+    """Return the least shorter side, in pixels, of the decoded image that a model's input is made of."""
+    return max(transform.side, THUMBNAIL_PIXELS)
 
 
 @dataclass(frozen=True)
 class DecodeResult:
-    """What came of one file: facts, a thumbnail and what the model needs, or the reason of a failure.
+    """What came of one file: facts, a thumbnail and what the models need, or the reason of a failure.
 
     The child that decodes fills in `facts` and `measures` (JSON text), `thumbnail` (WebP), `signature` (see
-    `picture/signature.py`) and, if the request has a transform, `crop` ((s, s, 3) uint8). The process that
-    embeds replaces `crop` by `vector` ((d,) float32). `vanished` means that the file is gone or has other
-    bytes by now, so that nothing is remembered of it.
+    `picture/signature.py`) and `crops`: (s, s, 3) uint8 for each transform of the request, each with its own
+    s, and None where that has none. The process that embeds replaces `crops` by `vectors`, (d,) float32 in
+    the same order. `vanished` means that the file is gone or has other bytes by now, so that nothing is
+    remembered of it.
     """
 
     content_hash: bytes = b""
@@ -82,21 +80,26 @@ class DecodeResult:
     measures: str | None = None
     thumbnail: bytes | None = None
     signature: bytes | None = None
-    crop: "np.ndarray | None" = None
-    vector: "np.ndarray | None" = None
+    crops: "tuple[np.ndarray | None, ...]" = ()
+    vectors: "tuple[np.ndarray | None, ...]" = ()
     reason: str | None = None
     vanished: bool = False
 
+    @property
+    def has_crops(self) -> bool:
+        """Whether a model is still to embed it."""
+        return any(crop is not None for crop in self.crops)
+
     def to_message(self) -> "Message":
-        """Write what a child answers: all but the vector, which it never has."""
+        """Write what a child answers: all but the vectors, which it never has."""
         head = {
             "facts": self.facts,
             "measures": self.measures,
             "reason": self.reason,
             "vanished": self.vanished,
         }
-        crop = None if self.crop is None else self.crop.tobytes()
-        return head, [blob for blob in (self.thumbnail, self.signature, crop) if blob is not None]
+        crops = (crop.tobytes() for crop in self.crops if crop is not None)
+        return head, [blob for blob in (self.thumbnail, self.signature, *crops) if blob is not None]
 
     @classmethod
     def from_message(cls, message: "Message", request: DecodeRequest) -> "DecodeResult":
@@ -107,13 +110,14 @@ class DecodeResult:
             return cls(key, reason=f"cannot be used: {error}")
         if reason := head.get("reason"):
             return cls(key, reason=reason, vanished=bool(head.get("vanished")))
+        left = iter(blobs)
         return cls(
             key,
             facts=head["facts"],
             measures=head["measures"],
-            thumbnail=blobs[0],
-            signature=blobs[1],
-            crop=_crop(blobs[2], request.transform) if request.transform else None,
+            thumbnail=next(left) if request.with_picture else None,
+            signature=next(left) if request.with_picture else None,
+            crops=tuple(_crop(next(left), each) if each else None for each in request.transforms),
         )
 
 
@@ -142,19 +146,37 @@ def _decode(request: DecodeRequest, blobs: list[bytes]) -> DecodeResult:
         return DecodeResult(reason=f"cannot be read: {error.strerror or error}", vanished=True)
     if request.hash and content_hash(data).hex() != request.hash:
         return DecodeResult(reason="changed while it was being indexed; the next run takes it", vanished=True)
+    wanted = [each for each in request.transforms if each]
+    min_side = request.min_side if request.with_picture or not wanted else decoded_side(wanted[0])
     try:
-        image = decode(data, max_pixels=request.max_pixels, min_side=request.min_side)
+        image = decode(data, max_pixels=request.max_pixels, min_side=min_side)
+        result = DecodeResult(facts=encode_facts(image.facts))
+        if request.with_picture:
+            small = shrink(image.pixels)
+            measures = encode_facts(measure(image.pixels))
+            result = replace(
+                result, measures=measures, thumbnail=write_webp(small), signature=signature(small)
+            )
+        return replace(result, crops=_crops(image, data, request))
     except BadImageError as error:
         return DecodeResult(reason=str(error))
-    del data
-    small = shrink(image.pixels)
-    return DecodeResult(
-        facts=encode_facts(image.facts),
-        measures=encode_facts(measure(image.pixels)),
-        thumbnail=write_webp(small),
-        signature=signature(small),
-        crop=request.transform.crop(image.pixels) if request.transform else None,
-    )
+
+
+def _crops(image: DecodedImage, data: bytes, request: DecodeRequest) -> "tuple[np.ndarray | None, ...]":
+    """Make each model's input, of the pixels that the model would get if it were the only one.
+
+    Models of the same size share one decoded image, and most files are decoded to the same pixels for any
+    size. A large JPEG is not: it is decoded again for each size that needs another scale, one at a time.
+    """
+    crops: list[np.ndarray | None] = [None] * len(request.transforms)
+    sides = [decoded_side(each) if each else 0 for each in request.transforms]
+    for side in sorted({*sides} - {0}, key=lambda side: not image.serves(side)):
+        if not image.serves(side):
+            image = decode(data, max_pixels=request.max_pixels, min_side=side)
+        for at, transform in enumerate(request.transforms):
+            if transform and crops[at] is None and image.serves(sides[at]):
+                crops[at] = transform.crop(image.pixels)
+    return tuple(crops)
 
 
 def _crop(pixels: bytes, transform: Transform) -> "np.ndarray":

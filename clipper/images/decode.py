@@ -50,10 +50,23 @@ class DecodedImage:
     `damage`, in the words of `damage.py`, and the note `_reason`, a sentence. The note `_converted` is true
     if a browser would show the original otherwise: not turned, on another ground, or with less of a damaged
     file. The note `_remade` is true if decoders before `PIXELS_VERSION` gave other pixels.
+
+    `min_side` is what `decode` was asked for. `scaled` is the size in the file, in pixels, if that is decoded
+    at a scale which depends on `min_side`; `is_shrunk` is true if the size depends on it otherwise.
     """
 
     pixels: "Image.Image"
     facts: dict[str, Any]
+    min_side: int = 0
+    scaled: tuple[int, int] | None = None
+    is_shrunk: bool = False
+
+    def serves(self, min_side: int) -> bool:
+        """Whether `decode` with this `min_side` would give the same pixels."""
+        if min_side == self.min_side:
+            return True
+        scales = [_scale(self.scaled, side) for side in (self.min_side, min_side)] if self.scaled else [1]
+        return not self.is_shrunk and len({*scales}) == 1
 
 
 class _DamagedError(BadImageError):
@@ -114,7 +127,7 @@ def _decode(data: bytes, *, max_pixels: int, min_side: int, damaged: str = "") -
             width, height = image.size
             _check_pixels(width, height, max_pixels)
             is_large = width * height > MAX_PIXELS_AT_ONCE
-            image.draft(None, (2 * min_side, 2 * min_side))
+            scaled = (width, height) if image.draft(None, (2 * min_side, 2 * min_side)) else None
             if is_large and image.format == "JPEG2000":
                 image.reduce = _levels_to_leave(data, min(width, height) // (2 * min_side))
             browsers_turn = _turn_of_browsers(image)
@@ -132,7 +145,12 @@ def _decode(data: bytes, *, max_pixels: int, min_side: int, damaged: str = "") -
             size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
             facts = {"width": size[0], "height": size[1], "format": str(image.format), **shot}
             facts |= damage.facts_of(str(image.format), data, reason=damaged) | notes
-            return DecodedImage(upright(pixels, turn), facts)
+            is_shrunk = (
+                is_large and scaled is None
+            ) or loaded.width * loaded.height > MAX_PIXELS_AT_ONCE  # by `to_rgb`, or as a JPEG 2000
+            return DecodedImage(
+                upright(pixels, turn), facts, min_side=min_side, scaled=scaled, is_shrunk=is_shrunk
+            )
     except (BadImageError, MemoryError):
         raise
     except Exception as error:
@@ -219,6 +237,12 @@ def _check_pixels(width: int, height: int, most: int) -> None:
         raise BadImageError(
             f"has {width:,} x {height:,} pixels, more than the limit of {most:,} (max_pixels)"
         )
+
+
+def _scale(size: tuple[int, int], min_side: int) -> int:
+    """Return by how much Pillow's `draft` divides the size of a JPEG, which `_decode` asks for `min_side`."""
+    most = min(side // (2 * min_side) for side in size)
+    return next((scale for scale in (8, 4, 2) if scale <= most), 1)
 
 
 def _levels_to_leave(data: bytes, factor: int) -> int:

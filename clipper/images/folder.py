@@ -7,26 +7,34 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 import os
 import time
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from datetime import datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper.errors import BadImageError, ImagesError
-from clipper.hashing import digest
+from clipper.errors import BadImageError, ImagesError, StorageError
+from clipper.hashing import ContentHash, digest
 from clipper.images.decode import check_size, read_file
+from clipper.images.files.found import FoundImage, FoundImages
+from clipper.images.files.places import Contents, Place
 from clipper.images.formats import (
     HEAD_BYTES,
-    READABLE_ENDINGS,
     ending_of,
     is_surely_image,
     is_surely_readable,
     reason_not_read,
 )
-from clipper.images.listing import LINKED_FOLDERS, FoundImage, Listing, has_image_ending, is_hidden
-from clipper.images.places import Contents, Place
-from clipper.images.remote import find_files, read_files
+from clipper.images.listing import Listing, has_image_ending, is_hidden
+from clipper.images.remote import (
+    STORE_READS,
+    cannot_list,
+    changed_ns,
+    filesystem,
+    list_objects,
+    read_files,
+    read_listed,
+)
+from clipper.images.walk import HOME_FILES, describe, is_entered, require_folder, walk
+from clipper.network.storage import ask
 from clipper.settings import CONFIG_NAME, is_url
 
 if TYPE_CHECKING:
@@ -34,13 +42,16 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-# Folders of desktops and servers that are never part of a dataset: thumbnails, recycle bins.
-SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
-HOME_FILES = frozenset({CONFIG_NAME, "store"})
+    from clipper.images.files.fetched import FetchedFiles
+
 # After so many files with one unlisted ending that are no images, no more of them are opened.
 MAX_MISSES = 1_000
 # Remote files read at once.
 _AT_ONCE = 256
+# URLs of files that are on this machine.
+_HERE = frozenset({"file", "local", "memory"})
+# Reads that wait at a time: of a disk, and of a server whose client has one connection a thread.
+DISK_READS, SERVER_READS = 4, 4
 
 
 class ImageFolder:
@@ -50,8 +61,37 @@ class ImageFolder:
         self.location = location
         self.max_bytes = max_bytes
         self.remote = is_url(location)
+        # Where a run keeps what it fetches to hash it, until that is decoded; None: it is fetched again.
+        self.fetched: FetchedFiles | None = None
+        self._shared: tuple[int, Any, str] | None = None  # a process, and the file system that it opened
 
-    def list_images(self) -> list[FoundImage]:
+    def is_fetched(self) -> bool:
+        """Whether each read of a file takes it from another machine, as far as the URL tells."""
+        return self.remote and self.location.partition("://")[0] not in _HERE
+
+    def reads_at_once(self) -> int:
+        """How many threads read files of this folder in less time than fewer do."""
+        if not self.remote:
+            return DISK_READS
+        return STORE_READS if self._filesystem()[0].async_impl else SERVER_READS
+
+    def _filesystem(self) -> tuple[Any, str]:
+        """Return fsspec's file system of this folder, and the path there.
+
+        Those of object stores serve all threads at once: one client does, instead of one a thread.
+
+        Raises:
+            ImagesError: there is no such file system, or it cannot be opened.
+            MissingExtraError: its package is not installed.
+        """
+        if self._shared is not None and self._shared[0] == os.getpid():
+            return self._shared[1:]
+        files, root = filesystem(self.location)
+        if files.async_impl:
+            self._shared = os.getpid(), files, root
+        return files, root
+
+    def list_images(self) -> FoundImages:
         """List all image files, sorted by id; folders whose names begin with a dot are skipped.
 
         Raises:
@@ -99,7 +139,7 @@ class ImageFolder:
         return listing
 
     def _list(self) -> Listing:
-        return self._list_remote() if self.remote else _walk(Path(self.location))
+        return self._list_remote() if self.remote else walk(Path(self.location))
 
     def _open_unlisted(self, listing: Listing, known: Container[str]) -> None:
         """Find the images among the files whose ending says nothing."""
@@ -120,11 +160,17 @@ class ImageFolder:
         return is_surely_image(head)
 
     def list_here(self) -> tuple[list[FoundImage], list[str]]:
-        """List the files and the names of folders directly in this folder; nothing if it cannot be read."""
+        """List the files and the names of folders directly in this folder; nothing if it cannot be read.
+
+        Raises:
+            StorageError: the server does not answer, and may have files there.
+        """
         if self.remote:
-            files, root = filesystem(self.location)
+            files, root = self._filesystem()
             try:
-                entries = files.ls(root, detail=True)
+                entries = ask(self.location, lambda: files.ls(root, detail=True), doing="listed")
+            except StorageError:
+                raise
             except Exception:  # noqa: BLE001 - each file system has errors of its own
                 return [], []
             folders = [_name(e["name"].rstrip("/")) for e in entries if e["type"] == "directory"]
@@ -137,22 +183,25 @@ class ImageFolder:
         except OSError:
             return [], []
         folders = [entry.name for entry in here if entry.is_dir()]
-        return [_describe(entry, entry.name) for entry in here if entry.is_file()], folders
+        return [describe(entry, entry.name) for entry in here if entry.is_file()], folders
 
     def read_each(self, found: Sequence[FoundImage]) -> "Iterator[tuple[str, bytes | str]]":
         """Read files one after another, remote ones many at once.
 
         Yields:
             each file's path in the folder, and its bytes, or the reason why it cannot be read.
+
+        Raises:
+            ImagesError: the storage behind the URL refuses, or does not answer.
         """
         if not self.remote:
             for file in found:
                 yield file.id, self._read_or_reason(file)
             return
-        files, root = filesystem(self.location)
+        files, root = self._filesystem()
         for start in range(0, len(found), _AT_ONCE):
             paths = {f"{root}/{file.id}": file.id for file in found[start : start + _AT_ONCE]}
-            read = read_files(files, list(paths))
+            read = read_files(files, list(paths), location=self.location)
             for path, name in paths.items():
                 data = read[path]
                 yield name, data if isinstance(data, bytes) else f"cannot be read: {data}"
@@ -166,12 +215,19 @@ class ImageFolder:
             return f"cannot be read: {error.strerror or error}"
 
     def read_head(self, file: FoundImage, count: int) -> bytes:
-        """Read the first bytes of a file; none if it cannot be read."""
+        """Read the first bytes of a file; none if it cannot be read.
+
+        Raises:
+            ImagesError: the storage behind the URL refuses, or does not answer.
+        """
         try:
             if not self.remote:
                 return read_file(self.path(file.id), max_bytes=self.max_bytes, head=count)
-            files, root = filesystem(self.location)
-            return bytes(files.cat_file(f"{root}/{file.id}", start=0, end=count))
+            files, root = self._filesystem()
+            path = f"{root}/{file.id}"
+            return bytes(ask(self.path(file.id), lambda: files.cat_file(path, start=0, end=count)))
+        except ImagesError:
+            raise
         except Exception:  # noqa: BLE001 - each file system has errors of its own
             return b""
 
@@ -194,14 +250,17 @@ class ImageFolder:
         """Check that the folder exists.
 
         Raises:
-            ImagesError: the folder is missing.
+            ImagesError: the folder is missing; or the storage behind the URL refuses, or does not answer.
         """
         if not self.remote:
-            _require(Path(self.location))
+            require_folder(Path(self.location))
             return
-        files, root = filesystem(self.location)
-        if not files.exists(root):
-            raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
+        files, root = self._filesystem()
+        try:
+            if not ask(self.location, lambda: files.exists(root), doing="listed"):
+                ask(self.location, lambda: files.info(root), doing="listed")  # `exists` hides most errors
+        except Exception as error:
+            raise cannot_list(self.location, error) from error
 
     def fingerprint(self, listing: Listing | None = None, *, labels: Sequence[object] = ()) -> str:
         """Digest names, sizes and times of what may be an image, and of files with metadata; read no file.
@@ -214,24 +273,43 @@ class ImageFolder:
             ImagesError: the folder is missing or cannot be read.
         """
         listing = listing or self.list_files()
-        maybe = chain(listing.images, *listing.unlisted.values())
-        images = {image.id: image for image in maybe}.values()
-        files = (sorted(images, key=lambda image: image.id), listing.tables, listing.sidecars)
+        files = (listing.tables, listing.sidecars)
         seen = [[(file.id, file.bytes, file.mtime_ns) for file in found] for found in files]
-        return digest(self.location, *seen, *([list(labels)] if labels else []))
+        images = listing.maybe_images().stamps()
+        return digest(self.location, images, *seen, *([list(labels)] if labels else []))
 
     def path(self, image_id: str, place: Place | None = None) -> str:  # noqa: ARG002 - of an archive
         """The absolute path or the URL of an image."""
         return f"{self.location.rstrip('/')}/{image_id}"
 
-    def read(self, image_id: str, place: Place | None = None) -> bytes:
+    def read(
+        self,
+        image_id: str,
+        place: Place | None = None,
+        *,
+        listed_bytes: int = 0,
+        content_hash: ContentHash | None = None,
+    ) -> bytes:
         """Read a file, or an image in an archive, which has a place there.
+
+        Args:
+            image_id: the file's path below the folder.
+            place: of an image in an archive.
+            listed_bytes: the file's size in a listing, which saves asking a server for it; 0: unknown.
+            content_hash: of the file, if it is known: it is not fetched again if its bytes are here.
 
         Raises:
             BadImageError: the file is missing, empty, not a regular file, unreadable or over the limit.
+            ImagesError: the storage behind the URL refuses, or does not answer: that says nothing about the
+                file.
         """
+        if content_hash and self.fetched and (kept := self.fetched.get(content_hash)) is not None:
+            return kept
         try:
-            data = self._read(image_id, place)
+            if self.remote and place is None:
+                data = self._read_remote(image_id, listed_bytes)
+            else:
+                data = self._read(image_id, place)
         except OSError as error:
             raise BadImageError(f"cannot be read: {error.strerror or error}") from error
         if not data:
@@ -262,11 +340,15 @@ class ImageFolder:
         return None
 
     def read_many(self, found: Sequence[FoundImage]) -> list[bytes | None]:
-        """Read files, several at a time; None for one that cannot be read or is over the limit."""
+        """Read files, several at a time; None for one that cannot be read or is over the limit.
+
+        Raises:
+            ImagesError: the storage behind the URL refuses, or does not answer.
+        """
         if self.remote:
-            files, root = filesystem(self.location)
+            files, root = self._filesystem()
             paths = [f"{root}/{file.id}" for file in found]
-            read = read_files(files, paths)
+            read = read_files(files, paths, location=self.location)
             data = (read[path] for path in paths)
             return [one if isinstance(one, bytes) and len(one) <= self.max_bytes else None for one in data]
         return [self._read_or_none(file) for file in found]
@@ -288,101 +370,48 @@ class ImageFolder:
             return self._read_remote(name)
         return read_file(self.path(name), max_bytes=self.max_bytes)
 
-    def _read_remote(self, name: str) -> bytes:
-        files, root = filesystem(self.location)
+    def _read_remote(self, name: str, listed_bytes: int = 0) -> bytes:
+        files, root = self._filesystem()
         path = f"{root}/{name}"
+        url = self.path(name)
         try:
-            check_size(int(files.size(path) or 0), max_bytes=self.max_bytes)
-            return bytes(files.cat_file(path))
-        except (OSError, BadImageError):
+            if listed_bytes:
+                check_size(listed_bytes, max_bytes=self.max_bytes)
+                return read_listed(files, path, listed_bytes, max_bytes=self.max_bytes, location=url)
+            check_size(int(ask(url, lambda: files.size(path)) or 0), max_bytes=self.max_bytes)
+            return bytes(ask(url, lambda: files.cat_file(path)))
+        except (OSError, BadImageError, ImagesError):
             raise
         except Exception as error:  # of a file system with errors of its own
             raise OSError(str(error) or type(error).__name__) from error
 
     def _list_remote(self) -> Listing:
-        files, root = filesystem(self.location)
+        files, root = self._filesystem()
         files.invalidate_cache()  # Dagster's sensor lists the folder again and again in one process
         try:
-            entries, closed = find_files(files, root)
+            found = list_objects(files, root, location=self.location)
         except Exception as error:
             raise cannot_list(self.location, error) from error
-        listing = Listing()
-        for path, why in closed.items():
-            listing.images.append(FoundImage(path[len(root) :].strip("/"), 0, 0, reason=why))
-        ids = {path: path[len(root) :].lstrip("/") for path in entries}
-        homes = {image_id.rpartition("/")[0] for image_id in ids.values() if _name(image_id) == CONFIG_NAME}
-        listing.homes = homes
-        for path, entry in entries.items():
-            image_id = ids[path]
-            if _is_left_out(image_id, homes):
-                continue
-            size, changed = int(entry.get("size") or 0), changed_ns(entry)
-            listing.add(image_id, partial(FoundImage, image_id, size, changed))
+        listing = Listing(homes={name.rpartition("/")[0] for name in found.paths_of(CONFIG_NAME)})
+        for file in found:
+            if file.reason:  # a folder that cannot be listed
+                listing.add_image(file)
+            elif not _is_left_out(file.id, listing.homes):
+                listing.add(file.id, partial(_itself, file))
         listing.unlisted.clear()
         return listing
 
 
-def _require(root: Path) -> None:
-    if not root.is_dir():
-        raise ImagesError(
-            f"the images folder {root} does not exist; check `images` in clipper.toml, or mount it"
-        )
-
-
-def _walk(root: Path) -> Listing:
-    _require(root)
-    listing = Listing()
-    folders = [""]
-    while folders:
-        below = folders.pop()
-        try:
-            entries = list(os.scandir(root / below))
-        except OSError as error:
-            if below == "":
-                raise ImagesError(f"{root} cannot be read: {error.strerror}") from error
-            listing.images.append(FoundImage(below, 0, 0))  # reading it reports the reason
-            continue
-        if any(entry.name == CONFIG_NAME for entry in entries):  # a home: skip its own files
-            entries = [entry for entry in entries if entry.name not in HOME_FILES]
-            listing.homes.add(below)
-        for entry in entries:
-            image_id = f"{below}/{entry.name}" if below else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if _is_entered(entry.name):
-                    folders.append(image_id)
-            elif _is_linked_folder(entry) and ending_of(entry.name) not in READABLE_ENDINGS:
-                listing.others[LINKED_FOLDERS] += 1
-            else:
-                listing.add(image_id, partial(_describe, entry, image_id))
-    return listing
-
-
-def _is_linked_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_symlink() and entry.is_dir()
-    except OSError:  # links that lead in a circle
-        return False
-
-
-def _describe(entry: "os.DirEntry[str]", image_id: str) -> FoundImage:
-    try:
-        status = entry.stat()
-    except OSError:  # a broken link: reading it reports the reason
-        return FoundImage(image_id, 0, 0)
-    return FoundImage(image_id, status.st_size, status.st_mtime_ns)
-
-
-def _is_entered(folder: str) -> bool:
-    """Whether a folder with this name is searched for images."""
-    return not folder.startswith(".") and folder not in SKIPPED_FOLDERS
+def _itself(file: FoundImage) -> FoundImage:
+    return file
 
 
 def _is_left_out(image_id: str, homes: Collection[str]) -> bool:
-    """Whether a listed file lies in a folder that `_walk` skips; `homes` are the folders that are homes."""
+    """Whether a listed file lies in a folder that `walk` skips; `homes` are the folders that are homes."""
     parts = image_id.split("/")
     above = {"/".join(parts[:depth]): parts[depth] for depth in range(len(parts))}
     ours = any(part in HOME_FILES and folder in homes for folder, part in above.items())
-    return ours or not all(map(_is_entered, parts[:-1]))
+    return ours or not all(map(is_entered, parts[:-1]))
 
 
 def is_kept_name(name: str) -> bool:
@@ -397,34 +426,3 @@ def is_image_name(name: str) -> bool:
 
 def _name(image_id: str) -> str:
     return image_id.rpartition("/")[2]
-
-
-def filesystem(location: str) -> tuple[Any, str]:
-    """Return fsspec's file system of a URL, and the path there.
-
-    Raises:
-        ImagesError: there is no such file system, or it cannot be opened.
-    """
-    import fsspec
-
-    try:
-        files, root = fsspec.core.url_to_fs(location)
-    except Exception as error:  # each file system has errors of its own
-        raise ImagesError(f"{location} cannot be opened: {error or type(error).__name__}") from error
-    return files, str(root).rstrip("/")
-
-
-def cannot_list(location: str, error: Exception) -> ImagesError:
-    """Return the error for a URL that cannot be listed."""
-    if isinstance(error, FileNotFoundError):
-        return ImagesError(f"{location} does not exist; check `images` in clipper.toml")
-    why = " ".join(str(error).split()) or type(error).__name__
-    return ImagesError(f"{location} cannot be listed: {why}")
-
-
-def changed_ns(entry: dict[str, Any]) -> int:
-    """When a remote file changed, in nanoseconds since 1970; 0 if its file system does not say."""
-    changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created")
-    if isinstance(changed, datetime):
-        return int(changed.timestamp() * 1e9)
-    return int(float(changed or 0) * 1e9)

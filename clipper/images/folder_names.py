@@ -20,26 +20,25 @@ _YEAR = re.compile(r"[_-]?(19|20)\d\d$")
 _DEPTH = 4
 
 
-def of_folders(ids: Sequence[str]) -> list[dict[str, str]]:
-    """Return what the folders of each image say, without what they do not say.
+def of_folders(folders: Sequence[str]) -> list[dict[str, str]]:
+    """Return what each of the different folders of images says, without what it does not say.
 
     `folder` is the whole path of folders. `split` is the folder called train, val, test, ... as it is
     written, if two or more parts of a split lie at one depth. `label` is the one folder below it, as in the
     ImageFolder of PyTorch and Hugging Face, if no image lies deeper and there are two or more.
     """
-    folders = [image_id.rpartition("/")[0] for image_id in ids]
-    known = list(dict.fromkeys(folders))
-    at = _depth(known)
-    said: dict[str, dict[str, str]] = {}
-    labels = _labels(known, at)
-    for folder in known:
-        said[folder] = {FOLDER: folder} if folder else {}
+    at = _depth(folders)
+    labels = _labels(folders, at)
+    found = []
+    for folder in folders:
+        said = {FOLDER: folder} if folder else {}
         part = _part(folder, at)
         if part:
-            said[folder][SPLIT] = part
+            said[SPLIT] = part
             if labels and labels[folder]:
-                said[folder][LABEL] = labels[folder]
-    return [said[folder] for folder in folders]
+                said[LABEL] = labels[folder]
+        found.append(said)
+    return found
 
 
 def _depth(folders: Sequence[str]) -> int | None:

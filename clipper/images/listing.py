@@ -8,12 +8,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from clipper.hashing import ContentHash
+from clipper.images.files.found import BLOCK, FoundImage, FoundImages, joined, table_of
+from clipper.images.files.places import Contents, key_in_tar
 from clipper.images.formats import OTHER_ENDINGS, READABLE_ENDINGS, UNREADABLE_ENDINGS, ending_of
-from clipper.images.places import Contents, Place, key_in_tar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pyarrow as pa
 
 # A file that changed so shortly before it was listed may change again without a new time.
 RACY_NS = 2_000_000_000
@@ -70,22 +72,6 @@ _OF_A_HOME = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class FoundImage:
-    """A file found in the folder and not opened yet. `id` is its path below the folder, with `/`.
-
-    A file in an archive has the `place` of its bytes there, and the archive's time. An image in an archive
-    was read already: it has a `content_hash`, or the `reason` why it cannot be read.
-    """
-
-    id: str
-    bytes: int
-    mtime_ns: int
-    place: Place | None = None
-    content_hash: ContentHash | None = None
-    reason: str | None = None
-
-
 @dataclass
 class Listing:
     """The files of a folder.
@@ -98,9 +84,11 @@ class Listing:
     says nothing, by how it is counted: they may be images too, and `ImageFolder.list_files` opens them.
     `beside` are the files, sidecars or others, that may hold labels by their ending.
     `began_ns` is when the listing began, in nanoseconds since 1970.
+
+    The images that `add_image` and `add_images` add are among `images` once the listing is settled.
     """
 
-    images: list[FoundImage] = field(default_factory=list)
+    images: FoundImages = field(default_factory=lambda: FoundImages.of([]))
     others: Counter[str] = field(default_factory=Counter)
     tables: list[FoundImage] = field(default_factory=list)
     sidecars: list[FoundImage] = field(default_factory=list)
@@ -110,6 +98,8 @@ class Listing:
     unlisted: dict[str, list[FoundImage]] = field(default_factory=dict)
     beside: list[FoundImage] = field(default_factory=list)
     began_ns: int = 0
+    _images: list[FoundImage] = field(default_factory=list, repr=False)
+    _tables: "list[pa.Table]" = field(default_factory=list, repr=False)
     _unread_folders: set[str] = field(default_factory=set, repr=False)
     _beside: "dict[str, Callable[[], FoundImage]]" = field(default_factory=dict, repr=False)
 
@@ -119,7 +109,7 @@ class Listing:
             return
         ending = ending_of(path)
         if has_image_ending(path):
-            self.images.append(describe())
+            self.add_image(describe())
         elif is_metadata_name(path):
             self.tables.append(describe())
         elif ending in SIDECAR_ENDINGS:
@@ -129,22 +119,35 @@ class Listing:
             if ending not in OTHER_ENDINGS:
                 self.unlisted.setdefault(ending_to_show(path), []).append(describe())
 
+    def add_image(self, image: FoundImage) -> None:
+        """Add an image."""
+        self._images.append(image)
+        if len(self._images) == BLOCK:
+            self._tables.append(table_of(self._images))
+            self._images = []
+
+    def add_images(self, table: "pa.Table") -> None:
+        """Add images in the columns of `FoundImages`."""
+        self._tables.append(table)
+
     def promote(self, label: str, image: FoundImage) -> None:
         """Count one of the other files as an image; `label` is how it was counted."""
-        self.images.append(image)
+        self.add_image(image)
         self.others[label] -= 1
 
     def settle(self) -> None:
         """Sort the files once all are there, and find the images that have a file of their own."""
-        self.images.sort(key=lambda image: image.id)
+        self.images = joined([self.images.table, *self._tables, table_of(self._images)])
+        self._images, self._tables = [], []
         self.tables.sort(key=lambda table: _strength(table.id))
         if self._beside:
             owners = {path: image_of_sidecar(path) for path in self._beside}
             wanted = set(owners.values())
             named: set[str] = set()
-            for image in self.images:
-                names = (image.id, image.id.rpartition(".")[0], key_in_tar(image.id, image.place))
-                named.update(name for name in names if name in wanted)
+            for name in self.images.names():
+                named.update({name, name.rpartition(".")[0]} & wanted)
+            for image in self.images if self.archives else ():
+                named.update({key_in_tar(image.id, image.place) or ""} & wanted)
             for path, describe in self._beside.items():
                 if owners[path] in named:
                     self.sidecars.append(describe())
@@ -157,6 +160,15 @@ class Listing:
         self.unread += sorted(self._unread_folders)
         self._unread_folders = set()
         self.unread.sort(key=lambda path: (path.count("/"), path))
+
+    def maybe_images(self) -> FoundImages:
+        """Return the images, and the files that may be images although their ending says nothing."""
+        unlisted = {file.id: file for files in self.unlisted.values() for file in files}
+        if unlisted:
+            known = unlisted.keys() & self.images.names()  # a promoted one is among the images, too
+            more = [file for name, file in unlisted.items() if name not in known]
+            return joined([self.images.table, table_of(more)])
+        return self.images
 
     def _count(self, path: str, describe: "Callable[[], FoundImage]") -> None:
         ending = ending_of(path)

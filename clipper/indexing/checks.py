@@ -5,23 +5,28 @@ belong here: making a part, and publishing (`indexing/publish.py`).
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.chroma.self_search import search_themselves
+from clipper.columns import integers, numbers, rows_of
 from clipper.errors import AuditError, StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import WAY_OUT
 from clipper.indexing.staging.workspace import VANISHED, Workspace
 from clipper.projection.graph import NEIGHBORS_KEPT
 from clipper.projection.quality import MapDrift, describe_drift
-from clipper.store import embeddings, facts, snapshots
+from clipper.store import embeddings, facts
+from clipper.store.columns.keys import Keys
 from clipper.store.parts import clusters, neighbors, objects
-from clipper.store.staged import ASSETS, INSIGHTS, OPTIONAL
+from clipper.store.staged import ASSETS, OPTIONAL
 from clipper.store.tables import read_made_of, read_parquet, verify
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_FAILURES = 0.05
 _SHOWN_GROUPS, _SHOWN_FILES = 50, 8
@@ -41,7 +46,7 @@ class Finding:
 def files(work: Workspace) -> Finding:
     """Check that the files of the staged parts are as they were written."""
     wrong: dict[str, str] = {}
-    for part in snapshots.PARTS:
+    for part in work.parts:
         if part in OPTIONAL and not getattr(work.staged, part):
             continue  # switched off, or there are no labels
         path = work.home.part(part, work.require(part))
@@ -65,21 +70,24 @@ def files(work: Workspace) -> Finding:
 
 def counts(work: Workspace) -> Finding:
     """Check that metadata, projection and Chroma hold the ids of the usable images, no more and no less."""
-    from clipper.chroma.collection import Collection, address_of
+    import pyarrow as pa
 
-    wanted = {entry.id for entry in work.members()}
+    from clipper.chroma.shards import open_version
+
+    wanted = work.members().ids
     held = {
-        name: set(read_parquet(work.home.part(name, work.require(name)))["id"].to_pylist())
+        name: read_parquet(work.home.part(name, work.require(name)))["id"]
         for name in ("metadata", "projection")
     }
-    collection = Collection(address_of(work.home, work.require("collection")))
+    collection = open_version(work.home, work.require("collection"))
     try:
-        held["collection"] = set(collection.ids())
+        held["collection"] = pa.chunked_array([pa.array(collection.ids(), pa.string())])
     finally:
         collection.close()
-    wrong = {name: len(ids ^ wanted) for name, ids in held.items() if ids != wanted}
+    lacking = {name: _differing(ids, wanted) for name, ids in held.items()}
+    wrong = {name: count for name, count in lacking.items() if count}
     found = ", ".join(f"{name} differs in {count} ids" for name, count in wrong.items())
-    figures = {"images": len(wanted), **{name: len(ids) for name, ids in held.items()}}
+    figures = {"images": len(wanted), **{name: len(ids.unique()) for name, ids in held.items()}}
     return Finding(not wrong, found or f"{len(wanted)} images in every part", figures, wrong=tuple(wrong))
 
 
@@ -87,11 +95,11 @@ def norms(work: Workspace) -> Finding:
     """Check that the vectors of the images in the manifest are finite and of length 1."""
     _, _, store = work.embeddings()
     _, manifest = work.manifest()
-    there = store.keys()
-    vectors = embeddings.read(store, [key for key in manifest.hashes() if key in there])
+    vectors = embeddings.MappedVectors(store, manifest.contents & store.keys())
     if not len(vectors):
         return Finding(passed=True, description="no vectors")
-    worst = embeddings.norm_deviation(vectors)
+    blocks = range(0, len(vectors), embeddings.BLOCK)
+    worst = max(embeddings.norm_deviation(vectors[at : at + embeddings.BLOCK]) for at in blocks)
     passed = worst <= embeddings.NORM_TOLERANCE
     found = f"the largest deviation from length 1 is {worst:.1e}"
     return Finding(passed, found, {"vectors": len(vectors)}, wrong=() if passed else ("embeddings",))
@@ -102,7 +110,7 @@ def neighbours(work: Workspace) -> Finding:
     import numpy as np
 
     keys, rows, distances = neighbors.read(work.home.part("neighbours", work.require("neighbours")))
-    lacking = len(set(keys) ^ {entry.content_hash for entry in work.members()})
+    lacking = len(Keys.of(keys) ^ work.contents())
     own = np.arange(len(keys))[:, None]
     few = (rows >= 0).sum(1) < min(NEIGHBORS_KEPT, len(keys) - 1)
     unordered = (distances[:, 1:] < distances[:, :-1]).any(1) | np.isnan(distances).any(1)
@@ -120,25 +128,39 @@ def neighbours(work: Workspace) -> Finding:
 def insights(work: Workspace) -> Finding:
     """Check that each insight is about the usable images: about all contents, or about ids among them."""
     members = work.members()
-    contents, ids = {entry.content_hash for entry in members}, {entry.id for entry in members}
+    contents = members.contents
     wrong: dict[str, int] = {}
     rows: dict[str, int] = {}
-    for part in INSIGHTS:
+    for part in (*work.insights, "agreement"):
         version = getattr(work.staged, part)
         table = read_parquet(work.home.part(part, version)) if version else None
         if table is None:
             continue
         rows[part] = len(table)
         if "content_hash" in table.column_names:
-            lacking = len(set(table["content_hash"].to_pylist()) ^ contents)
+            lacking = len(Keys.of(table["content_hash"]) ^ contents)
         else:
-            lacking = len(set(table["id"].to_pylist()) - ids) if "id" in table.column_names else 0
+            lacking = _missing(table["id"], members.ids) if "id" in table.column_names else 0
         if lacking:
             wrong[part] = lacking
     found = ", ".join(f"{ASSETS[part]} differs in {count} images" for part, count in wrong.items())
     return Finding(
         not wrong, found or "every insight is about the images on the map", rows, wrong=tuple(wrong)
     )
+
+
+def _differing(ids: "pa.ChunkedArray", others: "pa.Array") -> int:
+    """Count the ids that stand in one of two columns only."""
+    return _missing(ids, others) + _missing(others, ids)
+
+
+def _missing(ids: "pa.ChunkedArray | pa.Array", among: "pa.ChunkedArray | pa.Array") -> int:
+    """Count the distinct ids that do not stand in another column."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids, among = ids.cast(pa.large_string()), among.cast(pa.large_string())
+    return len(ids.filter(pc.invert(pc.is_in(ids, value_set=among))).unique())
 
 
 def finite(work: Workspace) -> Finding:
@@ -154,22 +176,22 @@ def finite(work: Workspace) -> Finding:
 
 def search(work: Workspace) -> Finding:
     """Check that a sample of images, evenly spread over their ids, finds itself first in Chroma."""
-    from clipper.chroma.collection import Collection, address_of
+    from clipper.chroma.shards import open_version
 
     table = read_parquet(work.home.part("projection", work.require("projection")))
-    ids, keys = table["id"].to_pylist(), table["content_hash"].to_pylist()
+    ids, keys = table["id"].combine_chunks(), table["content_hash"]
     _, _, store = work.embeddings()
-    collection = Collection(address_of(work.home, work.require("collection")))
+    collection = open_version(work.home, work.require("collection"))
     try:
         found = search_themselves(
-            collection, ids, lambda rows: embeddings.read(store, [keys[row] for row in rows])
+            collection, ids, lambda rows: embeddings.read(store, [keys[row].as_py() for row in rows])
         )
     finally:
         collection.close()
     return Finding(
         found.passed,
         f"{found.sampled - len(found.missed):,} of {found.sampled:,} images find themselves first"
-        + (f"; not {_some([ids[row] for row in found.missed])}" if found.missed else ""),
+        + (f"; not {_some(ids.take(integers(found.missed)).to_pylist())}" if found.missed else ""),
         {"images": found.images, "sampled": found.sampled, "share": round(found.share, 4)},
         wrong=() if found.passed else ("collection",),
     )
@@ -188,15 +210,29 @@ GATE: Mapping[str, Callable[[Workspace], Finding]] = {
 
 
 def audit(work: Workspace, name: str) -> Finding:
-    """Make one audit of `GATE`; condemn a staged part that fails, so that the next run makes it again."""
+    """Make one audit of `GATE` for each model; condemn a staged part that fails: the next run makes it again.
+
+    Returns:
+        the first finding that did not pass; else that of the first model.
+    """
+    findings = []
+    for each in work.each_model():
+        finding = _audit(each, name)
+        if not finding.passed:
+            return finding
+        findings.append(finding)
+    return findings[0]
+
+
+def _audit(work: Workspace, name: str) -> Finding:
     finding = GATE[name](work)
     if finding.passed:
         return finding
     lasting = [part for part in finding.wrong if not work.condemn(part)]
-    repair = f"`clipper doctor --repair --home {quote(str(work.home.folder))}` makes it again"
-    return replace(
-        finding, description=f"{finding.description}; {repair if lasting else 'the next run makes it again'}"
-    )
+    repair = f"`clipper doctor --repair --home {quote(work.home.name)}` makes it again"
+    of = f"{work.staged.model['name']}: " if work.is_further else ""
+    then = repair if lasting else "the next run makes it again"
+    return replace(finding, description=f"{of}{finding.description}; {then}")
 
 
 def pass_gate(work: Workspace) -> None:
@@ -227,20 +263,21 @@ def drift(work: Workspace) -> Finding:
 
 def failures(work: Workspace) -> Finding:
     """Check that only a few files could not be used; one row for each kind of reason."""
+    import pyarrow as pa
+
     _, manifest = work.manifest()
     bad = facts.failures(
         work.facts,
-        manifest.hashes(),
+        manifest.contents,
         limits=work.settings.limits,
         skip_damaged=work.settings.skips_damaged,
     )
-    passed_over = set(work.staged.passed_over)
+    lost = Keys.of(bad).mask(manifest.entries.keys)
+    passed_over = pa.array(work.staged.passed_over, pa.large_string())
+    vanished = (rows_of(manifest.entries.ids, passed_over) >= 0) & ~lost
     reasons = [*manifest.unreadable.values()]
-    for entry in manifest.entries:
-        if entry.content_hash in bad:
-            reasons.append(bad[entry.content_hash])
-        elif entry.id in passed_over:
-            reasons.append(VANISHED)
+    reasons += [bad[entry.content_hash] for entry in manifest.entries.where(lost)]
+    reasons += [VANISHED] * int(vanished.sum())
     files = len(manifest.entries) + len(manifest.unreadable)
     share = len(reasons) / files if files else 0.0
     # Reasons that differ only in numbers are of one kind.
@@ -255,17 +292,22 @@ def failures(work: Workspace) -> Finding:
 
 def duplicates(work: Workspace) -> Finding:
     """Count the files that are copies of another, byte for byte; one row for each of the largest groups."""
-    _, manifest = work.manifest()
-    groups: dict[bytes, list[str]] = defaultdict(list)
-    for entry in manifest.entries:
-        groups[entry.content_hash].append(entry.id)
-    several = sorted((ids for ids in groups.values() if len(ids) > 1), key=len, reverse=True)
-    copies = sum(len(ids) - 1 for ids in several)
+    import numpy as np
+    import pyarrow.compute as pc
+
+    entries = work.manifest()[1].entries
+    group = numbers(pc.dictionary_encode(entries.keys).indices)  # numbered in the order of their first files
+    sizes = np.bincount(group)
+    several = np.flatnonzero(sizes > 1)
+    largest = several[np.argsort(-sizes[several], kind="stable")][:_SHOWN_GROUPS]
+    rows, ends = np.argsort(group, kind="stable"), np.cumsum(sizes)
+    named = [list(entries.take(rows[ends[one] - sizes[one] : ends[one]]).names()) for one in largest.tolist()]
+    copies = int((sizes[several] - 1).sum())
     return Finding(
         passed=True,
-        description=f"{copies:,} of {len(manifest.entries):,} files are copies of another",
-        figures={"files": len(manifest.entries), "copies": copies, "groups": len(several)},
-        rows=[{"files": len(ids), "names": _some(ids)} for ids in several[:_SHOWN_GROUPS]],
+        description=f"{copies:,} of {len(entries):,} files are copies of another",
+        figures={"files": len(entries), "copies": copies, "groups": len(several)},
+        rows=[{"files": len(ids), "names": _some(ids)} for ids in named],
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from clipper.errors import BusyError, SettingsError
 from clipper.images.archives.location import archives_within, names_archives, root_of
+from clipper.mirror import copy as copies
 from clipper.models import source
 from clipper.settings import (
     CONFIG_NAME,
@@ -40,7 +41,7 @@ def prepare_home(images: str, home: Path | None) -> Iterator[tuple[Path, str]]:
         SettingsError: the folder is none, or the home is another's.
     """
     home, location = _home_for(images, home)
-    is_new = not home.exists()
+    is_new = not (home / CONFIG_NAME).exists() if copies.of(home) else not home.exists()
     try:
         yield home, _write_images(location, home)
     except BusyError:
@@ -83,7 +84,7 @@ def _found_for(location: str) -> Path | None:
         noted = _noted(home / CONFIG_NAME) or {}
     except SettingsError:
         return None
-    return home if _is_same(absolute_location(_images_of(noted), base=home), location) else None
+    return home if _is_same(Settings.load(home).locate_images(_images_of(noted)), location) else None
 
 
 def _folder_of(location: str) -> str:
@@ -107,30 +108,39 @@ def _write_images(location: str, home: Path) -> str:
         _note(config, "images", name)
     else:
         name = _images_of(noted)
-        if not _is_same(absolute_location(name, base=home), location):
+        belongs = Settings.load(home).locate_images(name)
+        if not _is_same(belongs, location):
             raise SettingsError(
-                f"{config} belongs to the images in {absolute_location(name, base=home)}; "
+                f"{config} belongs to the images in {belongs}; "
                 "name another home with --home, or change `images` there"
             )
     return name
 
 
 def note_model(settings: Settings) -> None:
-    """Write the first model named for a home into its clipper.toml, if the model can be found.
+    """Write the first model or models named for a home into its clipper.toml, if they can be found.
 
     Raises:
-        ModelError: it is nowhere, or no CLIP with safetensors.
+        ModelError: it is nowhere, or none that can be read.
         SettingsError: the home cannot be written.
     """
     config = settings.home / CONFIG_NAME
     if "model" in (_noted(config) or {}):
         return
+    names = [_lasting_name(each) for each in settings.models]
+    _note(config, "model", names[0] if len(names) == 1 else names)
+
+
+def _lasting_name(settings: Settings) -> str:
+    """Return the name by which any later run finds a model; raise if it cannot be found now."""
     source.find(settings)
-    local, home = Path(settings.model).expanduser(), settings.home.resolve()
-    name = str(local.resolve()) if local.is_dir() else settings.model
-    if local.is_dir() and local.resolve().is_relative_to(home):  # it moves with the home
-        name = local.resolve().relative_to(home).as_posix()
-    _note(config, "model", name)
+    named = settings.model if isinstance(settings.model, str) else settings.model_name
+    local, home = Path(named).expanduser(), settings.home.resolve()
+    if not local.is_dir():
+        return named
+    if local.resolve().is_relative_to(home):  # it moves with the home
+        return local.resolve().relative_to(home).as_posix()
+    return str(local.resolve())
 
 
 def _images_of(noted: dict[str, Any]) -> str:
@@ -138,7 +148,7 @@ def _images_of(noted: dict[str, Any]) -> str:
     return str(noted.get("images", DEFAULT_IMAGES))
 
 
-def _note(config: Path, key: str, value: str) -> None:
+def _note(config: Path, key: str, value: str | list[str]) -> None:
     """Add a setting to a clipper.toml; make the file if needed."""
     try:
         config.parent.mkdir(parents=True, exist_ok=True)

@@ -3,15 +3,18 @@
 What does not belong here: how metadata is read and joined (`metadata/`).
 """
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from clipper.annotations.combine import OBJECTS
+from clipper.columns import integers, json_rows, json_values, rows_of
 from clipper.errors import ImagesError
-from clipper.hashing import content_hash, digest
-from clipper.images.places import key_in_tar
+from clipper.hashing import JsonPieces, content_hash, digest, json_object
+from clipper.images.exif import LATITUDE, LONGITUDE
+from clipper.images.files.places import key_in_tar
 from clipper.indexing.objects import (
     columns_of_objects,
     label_files,
@@ -21,18 +24,30 @@ from clipper.indexing.objects import (
     stems_of,
 )
 from clipper.indexing.sidecars import Sidecars, read_sidecars
-from clipper.indexing.staging.workspace import Step, Workspace, timed
+from clipper.indexing.staging.workspace import Step, Workspace, give_back_memory, timed
 from clipper.metadata import join
 from clipper.metadata import sources as metadata_sources
 from clipper.metadata.columns import Column, with_roles
+from clipper.metadata.entries import Source
 from clipper.metadata.image_tables import source_of_rows
 from clipper.metadata.keys.match import ImageKeys
+from clipper.metadata.values.column_values import Values, in_order
 from clipper.metadata.values.types import first_few
 from clipper.store import facts, gps, snapshots, tags
+from clipper.store.columns.entries import BYTES, Entries, SortedNames
+from clipper.store.columns.keys import BLOCK
 from clipper.store.given import labels
 from clipper.store.home import Home
-from clipper.store.manifest import Entry
 from clipper.store.tables import is_written, read_made_of, write_part
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from clipper.metadata.entries import Picked
+
+# The latitude and the longitude of each image, null where they are unknown; none if no image has them.
+Coordinates: TypeAlias = "Mapping[str, pa.DoubleArray]"
 
 # The key under which a part keeps how many images each file describes.
 DESCRIBED = "described"
@@ -49,7 +64,7 @@ def join_metadata(work: Workspace) -> Step:
         labels_found = work.labels_found
         if labels_found is None:
             labels_found = label_files(
-                work.settings, listing, stems=lambda: stems_of(e.id for e in manifest.entries)
+                work.settings, listing, stems=lambda: stems_of(manifest.entries.names())
             )
         labels_read = paths_of(labels_found, work.folder)
         sidecars = read_sidecars(
@@ -61,17 +76,18 @@ def join_metadata(work: Workspace) -> Step:
             progress=work.progress_for("metadata files"),
         )
         sources = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
-        held = {e.place.archive for e in members if e.place and e.place.row is not None}
+        held = members.tables()
         tables = {
             name: vars(manifest.archives[name].archive) for name in sorted(held & manifest.archives.keys())
         }
         coordinates = _coordinates(work, members)
         given = _tags(work, members)
-        labelled = labels.values_of(labels.read(work.home), given or [])
-        identity = [(e.id, e.content_hash.hex(), coordinates.get(e.content_hash)) for e in members]
+        labelled = labels.columns_of(labels.read(work.home), given) if given is not None else {}
+        identity = _identity(members, coordinates)
         # A home without tags keeps the version that it had before Clipper knew tags.
-        made_from = [identity, sources] if given is None else [identity, sources, given]
-        made_from += [labelled] if labelled else []
+        made_from = [identity, sources] if given is None else [identity, sources, json_values(given)]
+        label_cells = {name: json_values(cells) for name, cells in labelled.items()}
+        made_from += [json_object(label_cells)] if labelled else []
         made_from += [{"sidecars": sidecars.version}] if sidecars.version else []
         made_from += [{"tables": tables}] if tables else []
         objects = make_objects(work, members, labels_found, listed_ns=listing.began_ns)
@@ -82,7 +98,8 @@ def join_metadata(work: Workspace) -> Step:
             with_boxes = {file.id for files in labels_found if files.kind == "lines" for file in files.files}
             sources_read = _read_sources(work, members, beside, sidecars, with_boxes=with_boxes)
             if objects:
-                sources_read.append(columns_of_objects(work, objects, [entry.id for entry in members]))
+                sources_read.append(columns_of_objects(work, objects, members.ids))
+            give_back_memory()  # what was parsed of the tables
             _write_metadata(work, members, sources_read, coordinates, path, given=given, labelled=labelled)
         made_of = read_made_of(path)
         work.stage(metadata=step.version, metadata_manifest=manifest_version)
@@ -97,28 +114,50 @@ def join_metadata(work: Workspace) -> Step:
     return step
 
 
-def _coordinates(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, Any]]:
-    """Return where photos were taken, by content hash; nothing unless `gps` was on when facts were read."""
+def _identity(members: Entries, coordinates: Coordinates) -> JsonPieces:
+    """Return what the version follows from: the id, content and coordinates of each image."""
+    if not coordinates:
+        return json_rows(members.ids, members.keys, None)
+
+    def pieces() -> Iterator[bytes]:
+        columns = [members.ids, members.keys, *coordinates.values()]
+        for start in range(0, len(members), BLOCK):
+            ids, keys, *places = (column.slice(start, BLOCK).to_pylist() for column in columns)
+            told = [
+                dict(zip(coordinates, place, strict=True)) if place[0] is not None else None
+                for place in zip(*places, strict=True)
+            ]
+            rows = list(zip(ids, map(bytes.hex, keys), told, strict=True))
+            yield b"," if start else b"["
+            yield json.dumps(rows, sort_keys=True, separators=(",", ":"))[1:-1].encode()
+        yield b"]"
+
+    return JsonPieces(pieces)
+
+
+def _coordinates(work: Workspace, members: Entries) -> Coordinates:
+    """Return where the photos were taken; nothing unless `gps` was on when facts were read."""
     if not work.staged.gps:
         return {}
-    return gps.read(work.coordinates, [entry.content_hash for entry in members])
+    latitude, longitude = gps.read(work.coordinates, members.keys)
+    return {} if latitude.null_count == len(latitude) else {LATITUDE: latitude, LONGITUDE: longitude}
 
 
-def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:
+def _tags(work: Workspace, members: Entries) -> "pa.ListArray | None":
     """Return the tags of each image; None if no image has one."""
-    known = tags.by_image(tags.read(work.home))
-    given = [known.get(entry.content_hash, []) for entry in members]
-    return given if any(given) else None
+    contents = members.contents
+    known = tags.of_contents(tags.read(work.home), contents)
+    return known.take(integers(contents.positions(members.keys))) if len(known.values) else None
 
 
 def _read_sources(
     work: Workspace,
-    members: Sequence[Entry],
+    members: Entries,
     beside: Mapping[str, bytes | None],
     sidecars: Sidecars,
     *,
     with_boxes: Collection[str],
-) -> list[join.Source]:
+) -> list[Source]:
     """Read all files with metadata: those about one image, then those of the deepest folders, then others.
 
     In files `with_boxes`, the column `objects` holds the boxes of labels: it is no metadata.
@@ -126,17 +165,15 @@ def _read_sources(
     Raises:
         ImagesError: a file is damaged or describes no image, or far fewer than it did.
     """
-    ids = [entry.id for entry in members]
-    known = set(ids)
     _, manifest = work.manifest()
-    named = [*(entry.id for entry in manifest.entries), *manifest.unreadable]
-    images = ImageKeys(
-        ids,
-        folder=work.folder.location,
-        unusable=[path for path in named if path not in known],
-    )
+    lost = rows_of(manifest.entries.ids, members.ids) < 0
+    unusable = list(manifest.entries.where(lost).names()) if lost.any() else []
+    known = SortedNames(members.ids)
+    unusable += [path for path in manifest.unreadable if path not in known]
+    images = ImageKeys(members.ids, folder=work.folder.location, unusable=unusable)
     before = _described(work)
-    own = sidecars.source(ids, [key_in_tar(entry.id, entry.place) for entry in members])
+    in_tars = members if members.has_places else ()
+    own = sidecars.source(members.names(), [key_in_tar(entry.id, entry.place) for entry in in_tars] or None)
     sources = [own] if own else []
     sources += _of_image_tables(work, members)
     for name, data in beside.items():
@@ -147,48 +184,40 @@ def _read_sources(
     return sources
 
 
-def _without_objects(source: join.Source) -> join.Source:
-    def pick(indices: Sequence[int]) -> Iterator[dict[str, Any]]:
-        for row in source.pick(indices):
-            yield {key: value for key, value in row.items() if key != OBJECTS}
+def _without_objects(source: Source) -> Source:
+    def pick(indices: "np.ndarray") -> "Picked":
+        picked = source.pick(indices)
+        if isinstance(picked, Sequence):
+            return [{key: value for key, value in row.items() if key != OBJECTS} for row in picked]
+        return picked.drop_columns([OBJECTS]) if OBJECTS in picked.column_names else picked
 
     return replace(source, pick=pick)
 
 
-def _of_image_tables(work: Workspace, members: Sequence[Entry]) -> Iterator[join.Source]:
+def _of_image_tables(work: Workspace, members: Entries) -> Iterator[Source]:
     """Yield what the other columns of tables of images say."""
     archives = work.manifest()[1].archives
-    held: dict[str, list[tuple[int, int]]] = {}
-    for row, entry in enumerate(members):
-        if entry.place and entry.place.row is not None:
-            held.setdefault(entry.place.archive, []).append((row, entry.place.row))
-    for name, places in held.items():
+    held = {name: members.rows_of_table(name) for name in members.tables()}
+    for name, (images, rows) in sorted(held.items(), key=lambda table: int(table[1][0][0])):
         try:
             table = work.folder.rows_of(name)
             others = work.folder.images_left_out(name)
         except Exception as error:  # noqa: BLE001 - a damaged table: pyarrow raises errors of many kinds
             why = " ".join(str(error).split())
-            yield join.Source.of_entries(
-                name, {}, [f"{name}: its other columns cannot be read ({why}); left out"]
-            )
+            yield Source.of_entries(name, {}, [f"{name}: its other columns cannot be read ({why}); left out"])
             continue
         if others:
             what = f"{name}: {first_few(others)} hold further images"
-            yield join.Source.of_entries(
-                name, {}, [f"{what}, which are not read; an atlas shows one of each row"]
-            )
+            yield Source.of_entries(name, {}, [f"{what}, which are not read; an atlas shows one of each row"])
         if archives[name].objects and work.settings.labels not in {"auto", "off"}:
             unread = "its column `objects` is not read, because `labels` names other files"
-            yield join.Source.of_entries(name, {}, [f"{name}: {unread}"])
+            yield Source.of_entries(name, {}, [f"{name}: {unread}"])
         if table is not None:
-            images, rows = zip(*places, strict=True)
-            keys = [members[row].id for row in images]
+            keys = members.ids.take(integers(images))
             yield source_of_rows(name, table, keys, rows=rows, images=images)
 
 
-def _read_source(
-    work: Workspace, name: str, data: bytes, images: ImageKeys, *, was_read: bool
-) -> join.Source:
+def _read_source(work: Workspace, name: str, data: bytes, images: ImageKeys, *, was_read: bool) -> Source:
     """Read a file with metadata.
 
     A file in a sub-folder may be about something else, such as an album, and an earlier Clipper did not read
@@ -200,14 +229,14 @@ def _read_source(
     folder = name.rpartition("/")[0]
     below = images.below(folder)
     if folder and not len(below):
-        return join.Source.of_entries(name, {}, [f"{name} is left out: no image lies in its folder"])
+        return Source.of_entries(name, {}, [f"{name} is left out: no image lies in its folder"])
     location, limit = work.folder.path(name), work.settings.max_bytes
     try:
         return metadata_sources.read(name, data, location=location, max_bytes=limit, images=below)
     except ImagesError as error:
         if was_read or not folder:
             raise
-        return join.Source.of_entries(name, {}, [f"{name} is left out: {error}"])
+        return Source.of_entries(name, {}, [f"{name} is left out: {error}"])
 
 
 def _described(work: Workspace) -> dict[str, int]:
@@ -221,7 +250,7 @@ def _described(work: Workspace) -> dict[str, int]:
 
 def _refuse_fewer_rows(
     work: Workspace,
-    sources: Sequence[join.Source],
+    sources: Sequence[Source],
     before: Mapping[str, int],
     *,
     tables: Collection[str],
@@ -254,27 +283,17 @@ def _refuse_fewer_rows(
 
 def _write_metadata(
     work: Workspace,
-    members: Sequence[Entry],
-    sources: Sequence[join.Source],
-    coordinates: Mapping[bytes, Mapping[str, Any]],
+    members: Entries,
+    sources: Sequence[Source],
+    coordinates: Coordinates,
     path: Path,
     *,
-    given: Sequence[Sequence[str]] | None,
-    labelled: Mapping[str, Sequence[str | None]],
+    given: "pa.ListArray | None",
+    labelled: "Mapping[str, pa.LargeStringArray]",
 ) -> None:
-    keys = [entry.content_hash for entry in members]
-    known = facts.read(work.facts, keys)
-    own = [
-        {
-            **facts.without_notes(known[entry.content_hash]),
-            **coordinates.get(entry.content_hash, {}),
-            "bytes": entry.bytes,
-        }
-        for entry in members
-    ]
-    ids = [entry.id for entry in members]
-    joined = join.join(ids, own, sources, tags=given, labels=labelled)
-    table = joined.table(ids)
+    own = _facts_of(work, members, coordinates)
+    joined = join.join(members.ids, own, sources, tags=given, labels=labelled)
+    table = joined.table(members.ids)
     columns = with_roles(joined.columns, table)
     made_of = {
         "columns": [vars(column) for column in columns],
@@ -282,6 +301,17 @@ def _write_metadata(
         DESCRIBED: {source.name: source.matches.named for source in sources if source.matches},
     }
     write_part(path, table, made_of)
+
+
+def _facts_of(work: Workspace, members: Entries, coordinates: Coordinates) -> dict[str, Values]:
+    """Return what is known of each file itself, by column."""
+    import numpy as np
+
+    known = facts.read_columns(work.facts, members.keys)
+    every = np.arange(len(members))
+    known |= {name: Values.of_arrow(every, cells) for name, cells in coordinates.items()}
+    sizes = integers(members.numbers(BYTES))
+    return in_order({**known, "bytes": Values.of_arrow(every, sizes)})
 
 
 def _published_columns(home: Home) -> list[Column]:

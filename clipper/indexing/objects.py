@@ -4,7 +4,7 @@ What does not belong here: the formats of label files (`annotations/`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.annotations.combine import categories_of, combine
 from clipper.annotations.find import find_labels
@@ -13,22 +13,27 @@ from clipper.annotations.formats.rows import read_rows
 from clipper.annotations.kinds import LabelFiles
 from clipper.annotations.read import Read, describe, read_labels
 from clipper.annotations.source import source_of
+from clipper.columns import integers
 from clipper.hashing import digest
 from clipper.images.archives.folder import open_images
+from clipper.images.files.places import Archive, Contents
 from clipper.images.folder import ImageFolder
 from clipper.images.listing import RACY_NS, Listing
-from clipper.images.places import Archive, Contents
 from clipper.indexing.staging.label_texts import LabelTexts
 from clipper.indexing.staging.workspace import Workspace
-from clipper.metadata.join import Source
+from clipper.metadata.entries import Source
 from clipper.metadata.values.types import first_few
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts
+from clipper.store.columns.entries import Entries
 from clipper.store.home import Home
-from clipper.store.manifest import Entry, Manifest
+from clipper.store.manifest import Manifest
 from clipper.store.parts import objects
 from clipper.store.staged import Staged
 from clipper.store.tables import is_written, read_made_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def folder_fingerprint(settings: Settings, listing: Listing | None = None) -> str:
@@ -44,8 +49,7 @@ def folder_fingerprint(settings: Settings, listing: Listing | None = None) -> st
     """
     folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
     listing = listing or list_unopened(settings)
-    images = listing.images
-    found = label_files(settings, listing, stems=lambda: stems_of(image.id for image in images))
+    found = label_files(settings, listing, stems=lambda: stems_of(listing.images.names()))
     return folder.fingerprint(listing, labels=_stamps(found))
 
 
@@ -105,9 +109,7 @@ def label_files(
     )
 
 
-def make_objects(
-    work: Workspace, members: Sequence[Entry], found: Sequence[LabelFiles], *, listed_ns: int
-) -> str:
+def make_objects(work: Workspace, members: Entries, found: Sequence[LabelFiles], *, listed_ns: int) -> str:
     """Make the part `objects`, unless it is there; read no label file if none changed.
 
     Args:
@@ -135,8 +137,7 @@ def make_objects(
         newest = max((file.mtime_ns for files in found for file in (*files.files, *files.helpers)), default=1)
         settled = 0 < newest < listed_ns - RACY_NS
         work.stage(label_stamps=seen if settled else "", label_contents=read.digest)
-    identity = [(entry.id, entry.content_hash.hex()) for entry in members]
-    made_from: list[Any] = [identity, work.staged.label_contents]
+    made_from: list[Any] = [members.identity(), work.staged.label_contents]
     made_from += [{"tables": {name: vars(archive) for name, archive in held.items()}}] if held else []
     version = digest(ANNOTATIONS_VERSION, facts.FACTS_VERSION, *made_from)
     if not is_written(work.home.part("objects", version)):
@@ -146,7 +147,7 @@ def make_objects(
     return version
 
 
-def columns_of_objects(work: Workspace, version: str, ids: Sequence[str]) -> Source:
+def columns_of_objects(work: Workspace, version: str, ids: "pa.LargeStringArray") -> Source:
     """Return what the part `objects` knows of each image, as a source of metadata."""
     path = work.home.part("objects", version)
     made_of = read_made_of(path)
@@ -163,25 +164,24 @@ def _stamps(found: Sequence[LabelFiles]) -> list[Any]:
     return [(files.kind, files.source, files.stamps()) for files in found]
 
 
-def _tables_with_objects(work: Workspace, members: Sequence[Entry]) -> dict[str, Archive]:
+def _tables_with_objects(work: Workspace, members: Entries) -> dict[str, Archive]:
     """Return the tables of images that hold boxes, too, by name; none if `labels` says other files."""
     if work.settings.labels != "auto":
         return {}
     archives = work.manifest()[1].archives
-    used = {entry.place.archive for entry in members if entry.place}
-    return {name: archives[name].archive for name in sorted(used & archives.keys()) if archives[name].objects}
+    used = members.archives() & archives.keys()
+    return {name: archives[name].archive for name in sorted(used) if archives[name].objects}
 
 
-def _labels_of_table(work: Workspace, name: str, own: Sequence[tuple[str, int]]) -> Labels:
-    """Read the boxes in a table of images, of which `own` are the ids and rows."""
-    import pyarrow as pa
-
+def _labels_of_table(work: Workspace, name: str, members: Entries) -> Labels:
+    """Read the boxes in a table of images, of those that are usable images."""
     try:
         found = work.folder.objects_of(name)
         if found is not None:
             column, described = found
-            taken = column.take(pa.array([row for _, row in own], pa.int64()))
-            return read_rows(taken, described, [image_id for image_id, _ in own], source=name)
+            files, rows = members.rows_of_table(name)
+            names = members.ids.take(integers(files)).to_pylist()
+            return read_rows(column.take(integers(rows)), described, names, source=name)
     except Exception as error:  # noqa: BLE001 - a damaged table: pyarrow raises errors of many kinds
         lost = Gathered(name, "pixels")
         lost.problems.add("column(s) of boxes cannot be read", "left out", [" ".join(str(error).split())])
@@ -191,7 +191,7 @@ def _labels_of_table(work: Workspace, name: str, own: Sequence[tuple[str, int]])
 
 def _write(
     work: Workspace,
-    members: Sequence[Entry],
+    members: Entries,
     read: Read,
     found: Sequence[LabelFiles],
     version: str,
@@ -199,17 +199,17 @@ def _write(
     tables: Sequence[str],
 ) -> None:
     import numpy as np
+    import pyarrow as pa
 
-    known = facts.read(work.facts, [entry.content_hash for entry in members])
-    own = [known[entry.content_hash] for entry in members]
-    sizes = np.array([(one["width"], one["height"]) for one in own], np.float64).reshape(-1, 2)
-    turns = np.array([one.get("orientation", 0) for one in own], np.int64)
-    held: dict[str, list[tuple[str, int]]] = {name: [] for name in tables}
-    for entry in members if tables else ():
-        if entry.place and entry.place.archive in held and entry.place.row is not None:
-            held[entry.place.archive].append((entry.id, entry.place.row))
-    labels = [*read.labels, *(_labels_of_table(work, name, own) for name, own in held.items())]
-    made = combine(labels, [entry.id for entry in members], sizes, turns)
+    contents = members.contents
+    known = facts.read_columns(work.facts, pa.array(contents, pa.binary(16)))
+    at = contents.positions(members.keys)
+    width, height, turns = (
+        facts.whole_numbers(known, name, len(contents))[at] for name in ("width", "height", "orientation")
+    )
+    sizes = np.stack([width, height], axis=1)
+    labels = [*read.labels, *(_labels_of_table(work, name, members) for name in tables)]
+    made = combine(labels, members.ids, sizes.astype(np.float64), turns)
     sources = list(dict.fromkeys([*(files.source for files in found), *tables]))
     described = describe(found)
     described += [f"boxes in the column `objects` of {first_few(list(tables))}"] if tables else []

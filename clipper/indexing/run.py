@@ -4,6 +4,7 @@ A step reads the parts that earlier steps staged, makes its own part unless that
 does not belong here: what a step does (the other modules of this wing).
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +26,8 @@ from clipper.indexing.project import project_images
 from clipper.indexing.publish import publish
 from clipper.indexing.scan import scan_images
 from clipper.indexing.staging.workspace import Progress, Step, Workspace
-from clipper.settings import Settings
+from clipper.models.hub import DOWNLOAD, reporting
+from clipper.settings import Settings, named_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +37,7 @@ def index_images(
     images: str | Path | None = None,
     *,
     home: str | Path | None = None,
-    model: str | None = None,
+    model: str | Sequence[str] | None = None,
     progress: bool | Progress = True,
     wait: float = 0.0,
     **overrides: Any,
@@ -44,9 +46,10 @@ def index_images(
 
     Args:
         images: the folder or its URL; None: the one that the home's clipper.toml names.
-        home: the folder that holds the atlas; None: see `prepare_home`.
-        model: a CLIP of the hub, or a folder; noted in the clipper.toml of a new home.
-        progress: whether to show progress bars; or a function that gets a stage, a count done and a total.
+        home: the folder that holds the atlas, or its URL; None: see `prepare_home`.
+        model: a model of the hub, or a folder, or several; noted in the clipper.toml of a new home.
+        progress: whether to show progress bars; or a function that gets a stage, a count done and a total;
+            bytes in the stage `download of ...`, which is there while a model is fetched from the hub.
         wait: seconds to wait for another run to end.
         overrides: other settings, for this run alone.
 
@@ -54,15 +57,17 @@ def index_images(
         BusyError: another run holds the home's lock.
         ClipperError: something a person must mend; the published atlas stays as it is.
     """
-    folder, noted = Path(home).expanduser() if home else None, None
+    model = model if model is None or isinstance(model, str) else list(model)
+    folder, noted = named_folder(home) if home else None, None
     with ExitStack() as stack:
         if images is not None:
             folder, noted = stack.enter_context(prepare_home(str(images), folder))
         settings = Settings.load(folder, images=noted, model=model, **overrides)
-        if images is not None and model:
-            note_model(settings)
         if progress is True:
             progress = stack.enter_context(progress_bar())
+        if images is not None and model:
+            with reporting(progress or None):
+                note_model(settings)
         return settings, index(settings, progress=progress or None, wait=wait)
 
 
@@ -74,7 +79,7 @@ def index(settings: Settings, *, progress: Progress | None = None, wait: float =
         ClipperError: something a person must mend; the published atlas stays as it is.
     """
     work = Workspace(settings, progress)
-    with work.home.writing(timeout=wait):
+    with work.home.writing(timeout=wait), reporting(progress):
         return run_steps(work)
 
 
@@ -110,13 +115,19 @@ def progress_bar() -> "Iterator[Progress]":
 
     console = Console(stderr=True)
     shown = find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal
-    columns = (*Progress.get_default_columns()[:3], TextColumn("{task.completed:,}/{task.total:,}"))
+    columns = (*Progress.get_default_columns()[:3], TextColumn("{task.fields[amount]}"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown) as bars:
         tasks: dict[str, Any] = {}
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+                tasks[stage] = bars.add_task(stage, total=total, amount="")
+            bars.update(tasks[stage], completed=done, total=total, amount=_amount(stage, done, total))
 
         yield report
+
+
+def _amount(stage: str, done: int, total: int) -> str:
+    if stage.startswith(DOWNLOAD):
+        return f"{done / 1e6:,.0f}/{total / 1e6:,.0f} MB"
+    return f"{done:,}/{total:,}"

@@ -7,32 +7,39 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from glob import has_magic
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper.errors import BadImageError, ImagesError
-from clipper.hashing import content_hash
+from clipper.columns import rows_of
+from clipper.errors import ImagesError
+from clipper.images.files.found import FoundImage, FoundImages
+from clipper.images.files.places import ARCHIVE_ENDINGS
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import METADATA_NAMES, RACY_NS, FoundImage, Listing, ending_to_show
-from clipper.images.places import ARCHIVE_ENDINGS
+from clipper.images.listing import METADATA_NAMES, RACY_NS, Listing, ending_to_show
+from clipper.indexing.files.checkpoint import Checkpoint
+from clipper.indexing.files.cluster import CLUSTER_FROM, hash_on_cluster
+from clipper.indexing.files.hash_files import Hasher, Outcome, hash_files, hash_here, printable
+from clipper.indexing.files.known_etags import by_etag, have_other_etags
 from clipper.indexing.objects import label_files, paths_of, stems_of
 from clipper.indexing.staging.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import snapshots
+from clipper.store.columns.entries import BYTES, FIRST_NS, MTIME_NS, Entries, SortedNames
 from clipper.store.home import Home
-from clipper.store.manifest import Entry, Manifest
+from clipper.store.manifest import Manifest
 from clipper.store.tables import is_written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterator
+
+    import numpy as np
+    import pyarrow as pa
 
 # So many kinds of other files are named in a note, and so many files that may be metadata.
 MAX_ENDINGS = 8
 MAX_NAMES = 5
-
-# Nanoseconds added to the time of a file that changed within `RACY_NS`. The noted time then differs from the
-# file's own, so that the next scan hashes the file, however late it is.
-MARK_NS = 1
 
 
 def scan_images(work: Workspace) -> Step:
@@ -40,11 +47,12 @@ def scan_images(work: Workspace) -> Step:
     with timed("image_manifest") as step:
         work.take_up()
         work.drop_condemned("manifest")
-        staged = work.staged.manifest
-        path = work.home.part("manifest", staged) if staged else None
-        before = Manifest.read(path) if path and path.exists() else None
+        before = work.manifest_of(work.staged.manifest)
         progress = work.progress_for("scan")
         listing = work.list_files(None if work.settings.verify else before)
+        checkpoint = Checkpoint(work.home)
+        if before and work.folder.fetched:
+            work.folder.fetched.known = before.contents
         manifest = scan(
             work.folder,
             listing=listing,
@@ -52,6 +60,8 @@ def scan_images(work: Workspace) -> Step:
             verify=work.settings.verify,
             may_be_empty=work.may_be_empty,
             progress=progress,
+            checkpoint=checkpoint,
+            hash_by=partial(_hash, work, step, listing.began_ns),
         )
         manifest = with_times(manifest, before, at_ns=_published_ns(work.home))
         _refuse_to_shrink(work, manifest)
@@ -59,9 +69,11 @@ def scan_images(work: Workspace) -> Step:
         target = work.home.part("manifest", manifest.version)
         if before is None or before.entries != manifest.entries or not is_written(target):
             manifest.write(target)
+            work.forget_manifest()  # the times of files may be others under the same version
         work.stage(manifest=manifest.version, images=work.settings.images)
-        step.counts = {"images": len(manifest.entries), **manifest.changes_since(before).counts()}
-        found = label_files(work.settings, listing, stems=lambda: stems_of(i.id for i in listing.images))
+        checkpoint.clear()
+        step.counts = {"images": len(manifest.entries), **manifest.count_changes(before)}
+        found = label_files(work.settings, listing, stems=lambda: stems_of(listing.images.names()))
         work.labels_found = found
         labels = paths_of(found, work.folder)
         counted = labels - {file.id for file in (*listing.sidecars, *listing.tables)}
@@ -70,8 +82,19 @@ def scan_images(work: Workspace) -> Step:
         step.failures = manifest.unreadable
         read = labels | {f"{path.rpartition('/')[0]}/" for path in labels}
         unread = [path for path in listing.unread if path not in read]
-        step.notes = [*_left_alone(others), *_not_read(unread), *_above(work.folder)]
+        step.notes += [*_left_alone(others), *_not_read(unread), *_above(work.folder)]
     return step
+
+
+def _hash(
+    work: Workspace, step: Step, started: int, files: "Iterator[tuple[int, FoundImage]]"
+) -> "Generator[Outcome]":
+    """Hash new files: by the cluster that the setting `dask` names, where they are many; else here."""
+    first = list(islice(files, CLUSTER_FROM))
+    files = chain(first, files)
+    if work.settings.dask and len(first) == CLUSTER_FROM:
+        return hash_on_cluster(work.settings, files, started=started, note=step.notes.append)
+    return hash_here(work.folder, files, started=started)
 
 
 def _left_alone(others: Mapping[str, int]) -> list[str]:
@@ -111,10 +134,10 @@ def _above(folder: ImageFolder) -> list[str]:
 def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
     """Stop if most published images are gone from the folder: a disk may not be mounted."""
     before = snapshots.current(work.home)
-    path = work.home.part("manifest", before.parts["manifest"]) if before else None
-    if path is None or not path.exists():
+    published = work.manifest_of(before.parts["manifest"]) if before else None
+    if published is None:
         return
-    gone = len(manifest.changes_since(Manifest.read(path)).removed)
+    gone = manifest.count_changes(published)["removed"]
     refuse_fewer(work, before.counts["images"] - gone if before else 0, before)
 
 
@@ -133,8 +156,12 @@ def scan(
     verify: bool = False,
     may_be_empty: bool = False,
     progress: "Callable[[int, int], None] | None" = None,
+    checkpoint: Checkpoint | None = None,
+    hash_by: "Hasher | None" = None,
 ) -> Manifest:
     """Hash files that are new, or have another size or time; with `verify`, every file.
+
+    A file of an object store is not read where its ETag and size are those of a file that was hashed before.
 
     Args:
         folder: of images.
@@ -143,29 +170,70 @@ def scan(
         verify: whether to hash files that look as before.
         may_be_empty: whether a folder without images is none that is not mounted.
         progress: is told how many of all files are done.
+        checkpoint: what stopped runs have hashed; it gets what this one hashes. With `verify` none of it
+            counts.
+        hash_by: what hashes the files; None: this machine.
 
     Raises:
         ImagesError: the folder is missing or unreadable; or it holds no image, and not `may_be_empty`.
     """
-    known = {entry.id: entry for entry in before.entries} if before and not verify else {}
+    import numpy as np
+    import pyarrow as pa
+
+    known = before.entries if before and not verify else Entries.of([])
     started = listing.began_ns if listing else time.time_ns()
     listing = listing or folder.list_files(
-        archives=before.archives if before and not verify else None, images=known
+        archives=before.archives if before and not verify else None, images=SortedNames(known.ids)
     )
     found = listing.images
     if not found and not may_be_empty:
         raise ImagesError(_none_found(folder, listing, is_first=before is None))
-    entries: list[Entry] = []
-    unreadable: dict[str, str] = {}
-    for position, image in enumerate(found):
-        try:
-            entries.append(_entry(folder, image, known.get(image.id), started))
-        except BadImageError as error:
-            unreadable[printable(image.id)] = str(error)
-        if progress:
-            progress(position + 1, len(found))
-    dated = _dated(entries, before, now_ns=started)
-    return Manifest(dated, unreadable, dict(listing.others), listing.archives)
+    was = _rows_before(found, known, started=started)
+    kept = np.flatnonzero(was >= 0)
+    entries = known.take(was[kept])
+    earlier = checkpoint.read() if checkpoint and not verify else Entries.of([])
+    new = [*_known_files(folder, found, was < 0, known, earlier, started=started)]
+    todo = was < 0
+    todo[np.concatenate([rows for _, rows in new])] = False
+    hashed = hash_files(
+        found,
+        np.flatnonzero(todo),
+        hash_by=hash_by or partial(hash_here, folder, started=started),
+        progress=progress,
+        keep=checkpoint.add if checkpoint else None,
+    )
+    new.append((hashed.entries, hashed.rows))
+    if any(len(rows) for _, rows in new):
+        joined = pa.concat_tables([each.table for each, _ in new], promote_options="default")
+        dated = _dated(Entries(joined), before.entries) if before else Entries(joined)
+        dated = _with_first(dated.table, dated.table[FIRST_NS].fill_null(started))
+        both = pa.concat_tables([entries.table, dated.table], promote_options="default")
+        entries = Entries(both).take(np.argsort(np.concatenate([kept, *(rows for _, rows in new)])))
+    return Manifest(entries, hashed.unreadable, dict(listing.others), listing.archives)
+
+
+def _known_files(
+    folder: ImageFolder,
+    found: FoundImages,
+    wanted: "np.ndarray",
+    known: Entries,
+    earlier: Entries,
+    *,
+    started: int,
+) -> "Iterator[tuple[Entries, np.ndarray]]":
+    """Yield entries of new files that need not be read, and their rows among the found files, (m,) int64.
+
+    A stopped run has hashed them (`earlier`); their archive was read; or an object store names their bytes.
+    """
+    import numpy as np
+
+    then = np.where(wanted, _rows_before(found, earlier, started=started), -1)
+    rows = np.flatnonzero(then >= 0)
+    yield earlier.take(then[rows]), rows
+    wanted = wanted & (then < 0)
+    rows = np.flatnonzero(wanted & found.are_hashed())
+    yield Entries(found.hashed(rows)), rows
+    yield by_etag(folder, found, wanted, (known, earlier), started=started)
 
 
 def _none_found(folder: ImageFolder, listing: Listing, *, is_first: bool) -> str:
@@ -196,42 +264,35 @@ def with_times(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Ma
     """
     if before is None or before.entries == manifest.entries:
         return manifest
-    entries = [replace(e, first_ns=at_ns) if e.first_ns is None else e for e in manifest.entries]
-    return replace(manifest, entries=entries)
+    table = manifest.entries.table
+    return replace(manifest, entries=_with_first(table, table[FIRST_NS].fill_null(at_ns)))
 
 
-def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started: int) -> Entry:
-    if printable(image.id) != image.id:
-        raise BadImageError("has a name that is not valid UTF-8; rename it")
-    if image.place or image.reason:
-        return _entry_of_member(image)
-    same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
-    is_racy = image.mtime_ns >= started - RACY_NS
-    if known and same and image.mtime_ns and not is_racy:
-        return known
-    if refusal := folder.reason_not_read(image.id):
-        raise BadImageError(refusal)
-    mtime_ns = image.mtime_ns + (MARK_NS if is_racy else 0)
-    return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, mtime_ns)
+def _rows_before(found: FoundImages, known: Entries, *, started: int) -> "np.ndarray":
+    """Return the row in `known` of each file that looks as it did there, (n,) int64; -1 for any other.
+
+    A file in an archive has none: it was hashed when the archive was read.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if not len(known):
+        return np.full(len(found), -1, np.int64)
+    was = rows_of(found.ids, known.ids.cast(pa.large_binary()))
+    size, time_ns = found.numbers(BYTES), found.numbers(MTIME_NS)
+    same = (known.numbers(BYTES)[was] == size) & (known.numbers(MTIME_NS)[was] == time_ns)
+    same &= (was >= 0) & (time_ns != 0) & (time_ns < started - RACY_NS) & found.are_loose()
+    same &= ~have_other_etags(found, known, was)
+    return np.where(same, was, -1)
 
 
-def _entry_of_member(image: FoundImage) -> Entry:
-    """Return the entry of an image in an archive, which was hashed when the archive was read."""
-    if image.reason or image.content_hash is None:
-        raise BadImageError(image.reason or "cannot be read")
-    return Entry(image.id, image.content_hash, image.bytes, image.mtime_ns, place=image.place)
+def _dated(entries: Entries, before: Entries) -> Entries:
+    """Give each file the time at which an earlier run first indexed its content; none to a new content."""
+    import pyarrow.compute as pc
+
+    rows = pc.index_in(entries.keys, value_set=before.keys)
+    return _with_first(entries.table, before.column(FIRST_NS).take(rows))
 
 
-def _dated(entries: list[Entry], before: Manifest | None, *, now_ns: int) -> list[Entry]:
-    """Give each entry the time at which its content was first indexed: the known one, or now."""
-    known = {entry.content_hash: entry.first_ns for entry in before.entries} if before else {}
-    firsts = (known.get(entry.content_hash, now_ns) for entry in entries)
-    return [
-        entry if entry.first_ns == first else replace(entry, first_ns=first)
-        for entry, first in zip(entries, firsts, strict=True)
-    ]
-
-
-def printable(name: str) -> str:
-    """Return a file's name as text that UTF-8 can hold."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _with_first(table: "pa.Table", first_ns: "pa.Array | pa.ChunkedArray") -> Entries:
+    return Entries(table.set_column(table.column_names.index(FIRST_NS), FIRST_NS, first_ns))

@@ -5,16 +5,17 @@ What does not belong here: what such a file says (`metadata/sidecars.py`).
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
+from clipper.images.files.found import FoundImage
 from clipper.images.folder import ImageFolder
 from clipper.images.formats import ending_of
-from clipper.images.listing import RACY_NS, SIDECAR_ENDINGS, FoundImage, image_of_sidecar
-from clipper.metadata.join import Source
+from clipper.images.listing import RACY_NS, SIDECAR_ENDINGS, image_of_sidecar
+from clipper.metadata.entries import Source
 from clipper.metadata.keys.match import Matches
 from clipper.metadata.sidecars import MAX_BYTES, SIDECAR_VERSION, parse_sidecar
 from clipper.metadata.values.types import EXAMPLES
@@ -45,7 +46,7 @@ class Sidecars:
         """A digest of all of it; "" if there is none."""
         return digest(self.values, self.lost) if self.values or self.lost else ""
 
-    def source(self, ids: Sequence[str], keys: Sequence[str | None] | None = None) -> Source | None:
+    def source(self, ids: Iterable[str], keys: Sequence[str | None] | None = None) -> Source | None:
         """Return the values as a source of metadata; None if there are none.
 
         Args:

@@ -6,9 +6,9 @@ What does not belong here: the tests (`insight/two_sample.py`), and how far a ma
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from clipper.insight.chance import Vectors
+from clipper.columns import rows_of
 from clipper.insight.two_sample import (
     LEAST_IMAGES,
     SPARSE_QUANTILE,
@@ -17,10 +17,15 @@ from clipper.insight.two_sample import (
     energy_test,
     sparse_rows,
 )
+from clipper.projection.neighbors import Vectors
+from clipper.projection.search.blocks import Selection
 from clipper.store.parts.clusters import NOISE, Clusters
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
+
+Contents: TypeAlias = "Sequence[bytes] | pa.Array"
 
 # The level of the clusters that are compared: neither a few continents nor hundreds of villages.
 DRIFT_LEVEL = 1
@@ -151,7 +156,7 @@ def measure_drift(
     before: Vectors,
     after: Vectors,
     *,
-    keys: "tuple[Sequence[bytes], Sequence[bytes]] | None" = None,
+    keys: tuple[Contents, Contents] | None = None,
     clusters: "tuple[np.ndarray, np.ndarray] | None" = None,
     level: float = LEVEL,
     seed: int = 0,
@@ -163,10 +168,10 @@ def measure_drift(
     tests take images for independent: a series of one moment in one set only is told as a difference.
 
     Args:
-        before: (m, d) float32, rows L2-normalised.
-        after: (n, d) float32, rows L2-normalised.
-        keys: content hashes of both. An image is in both sets if its content is. None for two parts of one
-            dataset, which then have no image in common.
+        before: (m, d) float32, rows L2-normalised; a sample of them is read.
+        after: (n, d) float32, rows L2-normalised; they are read some at a time.
+        keys: content hashes of both, a distinct one for each image. An image is in both sets if its content
+            is. None for two parts of one dataset, which then have no image in common.
         clusters: cluster ids of both, (m,) and (n,) int64, NOISE for none: see `cluster_ids`. An image that
             is in both sets counts with its later one: clusters that are found anew have not changed for that.
         level: how often drift is found where there is none.
@@ -175,15 +180,15 @@ def measure_drift(
     import numpy as np
 
     new, gone, stayed = _parted(len(before), len(after), keys)
-    later = after if len(new) == len(after) else after[new]
-    left = before[gone] if len(gone) and len(stayed) else None
+    later = after if len(new) == len(after) else Selection(after, new)
+    left = Selection(before, gone) if len(gone) and len(stayed) else None
     p_values, sparse, share = {}, np.empty(0, np.int64), 0.0
     new_distance = gone_distance = 0.0
     if _enough(len(before), len(new)):
         new_distance, p_values["new"] = energy_test(before, later, seed=seed)
         sparse, share, p_values["sparse"] = sparse_rows(before, later, seed=seed)
     if left is not None and _enough(len(left), len(stayed)):
-        gone_distance, p_values["gone"] = energy_test(before[stayed], left, seed=seed)
+        gone_distance, p_values["gone"] = energy_test(Selection(before, stayed), left, seed=seed)
     changes: tuple[ClusterChange, ...] = ()
     if clusters is not None and _enough(len(before), len(after)) and len(new) + len(gone):
         then, now = clusters
@@ -239,14 +244,11 @@ def compare_clusters(
     return tuple(changes), float(p_values.min()) if len(ids) else 1.0
 
 
-def _as_now(
-    then: "np.ndarray", now: "np.ndarray", keys: "tuple[Sequence[bytes], Sequence[bytes]]"
-) -> "np.ndarray":
+def _as_now(then: "np.ndarray", now: "np.ndarray", keys: tuple[Contents, Contents]) -> "np.ndarray":
     """Return the cluster ids of the earlier images, (m,) int64: the later ones of images that stayed."""
     import numpy as np
 
-    row = {key: at for at, key in enumerate(keys[1])}
-    at = np.array([row.get(key, -1) for key in keys[0]], np.int64)
+    at = rows_of(*map(_column, keys))
     return np.where(at < 0, then, np.append(now, NOISE)[at])
 
 
@@ -255,14 +257,19 @@ def _enough(first: int, second: int) -> bool:
 
 
 def _parted(
-    m: int, n: int, keys: "tuple[Sequence[bytes], Sequence[bytes]] | None"
+    m: int, n: int, keys: tuple[Contents, Contents] | None
 ) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
     """Return the rows after that are new, and the rows before that are gone and that stayed: int64."""
     import numpy as np
 
     if keys is None:
         return np.arange(n), np.arange(m), np.empty(0, np.int64)
-    earlier, later = set(keys[0]), set(keys[1])
-    kept = np.array([key in later for key in keys[0]], bool)
-    known = np.array([key in earlier for key in keys[1]], bool)
+    earlier, later = map(_column, keys)
+    kept, known = rows_of(earlier, later) >= 0, rows_of(later, earlier) >= 0
     return np.flatnonzero(~known), np.flatnonzero(~kept), np.flatnonzero(kept)
+
+
+def _column(keys: Contents) -> "pa.Array":
+    import pyarrow as pa
+
+    return (keys if isinstance(keys, pa.Array) else pa.array(keys)).cast(pa.binary())

@@ -9,7 +9,8 @@ What does not belong here: the embedding of a class's name, and the table that s
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.neighbors import in_threads, one_blas_thread
+from clipper.projection.neighbors import Vectors, in_threads, one_blas_thread
+from clipper.projection.search.blocks import Selection, mean_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,7 +103,7 @@ def measure_agreement(codes: "np.ndarray", graph: "NeighborGraph") -> float:
 
 
 def doubt_labels(
-    vectors: "np.ndarray", codes: "np.ndarray", *, texts: "np.ndarray | None" = None, seed: int = 0
+    vectors: Vectors, codes: "np.ndarray", *, texts: "np.ndarray | None" = None, seed: int = 0
 ) -> LabelDoubts:
     """Find the labels that the vectors of all other images speak against.
 
@@ -110,7 +111,7 @@ def doubt_labels(
     the classes' names are weighed so that the given labels are most probable.
 
     Args:
-        vectors: (n, d) float32, rows L2-normalised.
+        vectors: (n, d) float32, rows L2-normalised; they are read in blocks.
         codes: (n,) int, each image's class; `MISSING` without one.
         texts: (c, d) float32, rows L2-normalised: a vector of each class's name, in the order of the codes.
         seed: of the parting into fifths.
@@ -125,7 +126,7 @@ def doubt_labels(
     suggested, confidence, wrong = np.full(n, MISSING, np.int32), np.zeros(n, np.float32), np.zeros(n, bool)
     if len(classes) > 1:
         own = np.searchsorted(classes, codes[rows])
-        labelled = vectors if len(rows) == n else vectors[rows]
+        labelled = vectors if len(rows) == n else Selection(vectors, rows)
         with one_blas_thread():
             say = None if texts is None else _text_says(labelled, texts[classes])
             found = _weigh(_vectors_say(labelled, own, len(classes), seed), say, own)
@@ -134,7 +135,7 @@ def doubt_labels(
     return LabelDoubts(codes, suggested, confidence, wrong)
 
 
-def _vectors_say(vectors: "np.ndarray", own: "np.ndarray", classes: int, seed: int) -> "np.ndarray":
+def _vectors_say(vectors: Vectors, own: "np.ndarray", classes: int, seed: int) -> "np.ndarray":
     """Return each image's discriminant of each class, (n, c) float32, as the other folds teach it."""
     import numpy as np
     from scipy.sparse import csr_array
@@ -144,17 +145,19 @@ def _vectors_say(vectors: "np.ndarray", own: "np.ndarray", classes: int, seed: i
     parts = [np.flatnonzero(fold == i) for i in range(FOLDS)]
     moments = np.zeros((FOLDS, d, d))
     sums, counts = np.zeros((FOLDS, classes, d)), np.zeros((FOLDS, classes))
-    center = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    center = mean_of(vectors)
     says = np.empty((n, classes), np.float32)
 
     def add(i: int) -> None:
-        part = parts[i]
-        rows = vectors[part] - center
-        moments[i] = rows.T @ rows
-        of = csr_array(
-            (np.ones(len(part), np.float32), (own[part], np.arange(len(part)))), (classes, len(part))
-        )
-        sums[i], counts[i] = of @ rows, np.bincount(own[part], minlength=classes)
+        for start in range(0, len(parts[i]), _BLOCK):
+            part = parts[i][start : start + _BLOCK]
+            rows = vectors[part] - center
+            moments[i] += rows.T @ rows
+            of = csr_array(
+                (np.ones(len(part), np.float32), (own[part], np.arange(len(part)))), (classes, len(part))
+            )
+            sums[i] += of @ rows
+            counts[i] += np.bincount(own[part], minlength=classes)
 
     def tell(i: int) -> None:
         left = np.arange(FOLDS) != i
@@ -190,14 +193,14 @@ def _discriminants(
     return axes.astype(np.float32), offsets.astype(np.float32)
 
 
-def _text_says(vectors: "np.ndarray", texts: "np.ndarray") -> "np.ndarray":
+def _text_says(vectors: Vectors, texts: "np.ndarray") -> "np.ndarray":
     """Return each image's cosine with each class's name, both seen from the middle of their own kind."""
     import numpy as np
 
     middle = texts.mean(axis=0)
     names = texts - middle
     names /= np.maximum(np.linalg.norm(names, axis=1, keepdims=True), 1e-6)
-    center = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    center = mean_of(vectors)
     says = np.empty((len(vectors), len(texts)), np.float32)
     for start in range(0, len(vectors), _BLOCK):
         rows = vectors[start : start + _BLOCK] - center

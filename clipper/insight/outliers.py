@@ -8,9 +8,10 @@ What does not belong here: faults of a picture (`insight/picture_quality.py`), a
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from clipper.projection.neighbors import one_blas_thread
+from clipper.projection.neighbors import Vectors, one_blas_thread
+from clipper.projection.search.blocks import Blocks, compute_blocks, starts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from clipper.projection.graph import NeighborGraph
+    from clipper.projection.search.blocks import Vectors
 
 # An image stands apart if its score is at least this, unless the settings say otherwise: as rare as so many
 # standard deviations of a normal one.
@@ -38,10 +40,12 @@ FIT_LIMIT = 10_000
 NEIGHBORS = 15
 _BLOCK = 8_192
 _TINY = 1e-12
+# Seconds that a core takes to multiply a row with the axes, for each of their numbers.
+_SECONDS_OF_AXES = 4e-11
 
 
 def score_outliers(
-    vectors: "np.ndarray", *, looks: "Mapping[str, np.ndarray] | None" = None, seed: int = 0
+    vectors: "Vectors", *, looks: "Mapping[str, np.ndarray] | None" = None, seed: int = 0
 ) -> "np.ndarray":
     """Score how far each image stands apart from the dataset.
 
@@ -50,7 +54,7 @@ def score_outliers(
     A distance is always from what other images teach, so that no image makes itself usual.
 
     Args:
-        vectors: (n, d) float32, rows L2-normalised, of distinct contents.
+        vectors: (n, d) float32, rows L2-normalised, of distinct contents; read a block at a time.
         looks: measures of the pictures (`picture_quality.MEASURES`), (n,) float each; not finite where an
             image was not measured, which then counts as usual.
         seed: of the halves that teach each other.
@@ -63,7 +67,7 @@ def score_outliers(
 
     if len(vectors) < MIN_IMAGES:
         return np.zeros(len(vectors), np.float32)
-    told_by = [(vectors, VECTOR_SHRINKAGE)]
+    told_by: list[tuple[Vectors, float]] = [(vectors, VECTOR_SHRINKAGE)]
     if looks:
         told_by.append((_normal_scores(looks), LOOK_SHRINKAGE))
     with one_blas_thread():
@@ -102,7 +106,7 @@ def score_representativeness(graph: "NeighborGraph") -> "np.ndarray":
     return (counts / (counts + NEIGHBORS)).astype(np.float32)
 
 
-def _distances(rows: "np.ndarray", shrinkage: float, seed: int) -> "np.ndarray":
+def _distances(rows: "Vectors", shrinkage: float, seed: int) -> "np.ndarray":
     """Return each row's squared Mahalanobis distance from the rows of the other half: (n,) float64.
 
     In each round the most distant are left out of what the halves teach, and smaller directions count.
@@ -130,7 +134,8 @@ def _distances(rows: "np.ndarray", shrinkage: float, seed: int) -> "np.ndarray":
             limit = np.quantile(np.concatenate(far), 1.0 - TRIMMED)
             kept = [half[apart <= limit] for half, apart in zip(taught, far, strict=True)]
             kept = [half if len(half) else all_ for half, all_ in zip(kept, taught, strict=True)]
-        found[halves[0]], found[halves[1]] = pool.map(measure, halves, of_other)
+    for half, learned in zip(halves, of_other, strict=True):
+        found[half] = _apart(rows, half, *learned)
     return found
 
 
@@ -146,15 +151,22 @@ def _learn(rows: "np.ndarray", shrinkage: float) -> "tuple[np.ndarray, np.ndarra
     return mean.astype(np.float32), axes.astype(np.float32)
 
 
-def _apart(rows: "np.ndarray", chosen: "np.ndarray", mean: "np.ndarray", axes: "np.ndarray") -> "np.ndarray":
+def _apart(rows: "Vectors", chosen: "np.ndarray", mean: "np.ndarray", axes: "np.ndarray") -> "np.ndarray":
     import numpy as np
 
     found = np.empty(len(chosen))
-    for start in range(0, len(chosen), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        turned = (rows[chosen[block]].astype(np.float32) - mean) @ axes
-        found[block] = np.einsum("ij,ij->i", turned, turned, dtype=np.float64)
+    inputs = {"rows": rows, "chosen": chosen, "mean": mean, "axes": axes}
+    seconds = _SECONDS_OF_AXES * axes.size * len(chosen)
+    compute_blocks(Blocks(_block_apart, inputs, starts_of(len(chosen), _BLOCK), seconds), found)
     return found
+
+
+def _block_apart(inputs: "Mapping[str, Any]", _: int, block: slice) -> "tuple[np.ndarray]":
+    import numpy as np
+
+    vectors = inputs["rows"][inputs["chosen"][block]].astype(np.float32)
+    turned = (vectors - inputs["mean"]) @ inputs["axes"]
+    return (np.einsum("ij,ij->i", turned, turned, dtype=np.float64),)
 
 
 def _normal_scores(looks: "Mapping[str, np.ndarray]") -> "np.ndarray":

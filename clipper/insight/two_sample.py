@@ -5,8 +5,7 @@ What does not belong here: versions, clusters, and what is made of the answers (
 
 from typing import TYPE_CHECKING
 
-from clipper.insight.chance import Vectors
-from clipper.projection.neighbors import nearest, one_blas_thread
+from clipper.projection.neighbors import Vectors, nearest, one_blas_thread
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,22 +4,21 @@ Each row describes its own image, so no key is looked up. What does not belong h
 (`images/archives/tables.py`).
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from clipper.metadata.join import Source
+from clipper.columns import integers
+from clipper.metadata.entries import Source
 from clipper.metadata.keys.match import Matches
 from clipper.metadata.values.arrow_columns import plain_column
 from clipper.metadata.values.types import first_few
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
-
-_PICK_ROWS = 65_536
 
 
 def source_of_rows(
-    name: str, table: "pa.Table", keys: Sequence[str], *, rows: Sequence[int], images: Sequence[int]
+    name: str, table: "pa.Table", keys: "pa.LargeStringArray", *, rows: "np.ndarray", images: "np.ndarray"
 ) -> Source:
     """Make a source of metadata from a table of images.
 
@@ -27,10 +26,9 @@ def source_of_rows(
         name: of the table, for notes.
         table: the columns that hold no images.
         keys: the ids of the images that it holds, (n,).
-        rows: the row of each of them in the table, (n,).
-        images: the row of each of them among all images, (n,).
+        rows: the row of each of them in the table, (n,) int64.
+        images: the row of each of them among all images, (n,) int64.
     """
-    import numpy as np
     import pyarrow as pa
 
     columns: dict[str, pa.ChunkedArray] = {}
@@ -44,12 +42,9 @@ def source_of_rows(
             )
         else:
             columns[column] = plain
-    kept = pa.table(columns) if columns else None
+    kept = pa.table(columns)
 
-    def pick(indices: Sequence[int]) -> Iterator[dict[str, Any]]:
-        wanted = [rows[index] for index in indices]
-        for start in range(0, len(wanted), _PICK_ROWS):
-            some = wanted[start : start + _PICK_ROWS]
-            yield from kept.take(some).to_pylist() if kept else ({} for _ in some)
+    def pick(indices: "np.ndarray") -> pa.Table:
+        return kept.take(integers(rows[indices])) if columns else kept
 
-    return Source(name, keys, pick, problems, Matches(np.array(images, np.int64)))
+    return Source(name, keys, pick, problems, Matches(images))

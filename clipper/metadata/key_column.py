@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from clipper.errors import ImagesError
-from clipper.metadata.join import Source
+from clipper.metadata.entries import Source
 from clipper.metadata.values.types import first_few
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from clipper.errors import ImagesError
-from clipper.metadata.join import Source
+from clipper.metadata.entries import Source
 from clipper.metadata.json_shapes import Record, are_numbers, other_shapes
 from clipper.metadata.key_column import (
     KEY_COLUMNS,

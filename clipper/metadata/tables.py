@@ -7,14 +7,16 @@ here: which column that is (`key_column.py`), the cells of CSV (`csv_table.py`) 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from clipper.columns import integers
 from clipper.errors import ImagesError
 from clipper.metadata.csv_table import CsvCells, are_numbered, is_unnamed, one_line, read_cells
-from clipper.metadata.join import Source
+from clipper.metadata.entries import Source
 from clipper.metadata.key_column import Candidate, Choice, choose, is_key_column, matched
+from clipper.metadata.keys.forms import texts
 from clipper.metadata.keys.match import ImageKeys
 from clipper.metadata.values.arrow_columns import is_text_of_numbers, plain_column
 from clipper.metadata.values.cells import infer_cell_type
@@ -22,12 +24,13 @@ from clipper.metadata.values.shared_columns import NUMBERS_OF_FILES
 from clipper.metadata.values.types import MAX_FLOAT_INT, first_few
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 # The name under which pandas writes an unnamed index, which says nothing about an image.
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
-# Rows converted to Python values at a time.
-_PICK_ROWS = 65_536
+# Rows whose text shows whether a column may name images.
+_SAMPLE_ROWS = 65_536
 
 
 def read_csv(data: bytes, *, name: str, source: str, images: ImageKeys | None = None) -> Source:
@@ -161,7 +164,7 @@ def _of_text(name: str, cells: "pa.ChunkedArray") -> Candidate:
     """Return a column of CSV cells; one of numbers alone names images only if its name says so."""
     import pyarrow.compute as pc
 
-    some = cells[:_PICK_ROWS]
+    some = cells[:_SAMPLE_ROWS]
     return Candidate(
         name, bool(pc.any(pc.match_substring_regex(some, r"[^0-9.,+\-\s]")).as_py()), lambda: cells
     )
@@ -232,16 +235,10 @@ def _source(
         problems.append(f"{name}: {unnamed} row(s) name no file; left out")
     rows = pa.table({column: cells.filter(has_key) for column, cells in table.items()})
 
-    def pick(indices: Sequence[int]) -> Iterator[dict[str, Any]]:
-        for start in range(0, len(indices), _PICK_ROWS):
-            some_rows = list(indices[start : start + _PICK_ROWS])
-            if rows.num_columns:
-                yield from rows.take(some_rows).to_pylist()
-            else:
-                yield from ({} for _ in some_rows)
+    def pick(indices: "np.ndarray") -> "pa.Table":
+        return rows if len(indices) == len(rows) or not table else rows.take(integers(indices))
 
-    kept = keys.filter(has_key)
-    source = Source(name, kept.to_pylist(), pick, problems, lost=lost + unnamed)
+    source = Source(name, texts(keys.filter(has_key)), pick, problems, lost=lost + unnamed)
     return (
         source
         if named.images is None

@@ -1,1 +1,1 @@
-"""CLIP: finding its files, encoding images and texts, and the reference texts."""
+"""Models: finding their files, encoding images and texts, and the reference texts."""

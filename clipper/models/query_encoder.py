@@ -1,6 +1,6 @@
 """The model of an atlas, for its queries: loaded when first used, and then kept.
 
-What does not belong here: running a model (`models/clip.py`, `models/text_tower.py`), and searching
+What does not belong here: running a model (`models/encoder.py`, `models/text_tower.py`), and searching
 (`atlas/engine.py`).
 """
 
@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from clipper.errors import StoreError
+from clipper.errors import NoTextError, StoreError
 from clipper.images.decode_apart import decode_apart
 from clipper.insight.words import vocabulary
 from clipper.models import reference_texts, text_tower
+from clipper.models.families.families import reads_text
 from clipper.models.of_atlas import find_made_by
 from clipper.models.parts import embed_whole, parts_of
 from clipper.models.source import ModelSource
@@ -24,7 +25,7 @@ from clipper.store.staged import Staged
 if TYPE_CHECKING:
     import numpy as np
 
-    from clipper.models.clip import Clip
+    from clipper.models.encoder import Encoder
     from clipper.models.text_tower import TextTower
 
 # The reference text on which a text tower is verified: one of several words.
@@ -43,27 +44,31 @@ class QueryEncoder:
         """Load nothing yet."""
         self._home, self._key, self._model = home, snapshot.embeddings, snapshot.model
         self._settings = settings
+        self.has_text = reads_text(self._model)
         # Equal for two encoders with the same model, found from the same home and run in the same way.
         self.identity = (self._model["fingerprint"], home.folder, settings.device, settings.dtype)
         self._loading = threading.RLock()
 
     @property
-    def clip(self) -> "Clip":
+    def whole(self) -> "Encoder":
         """The whole model.
 
         Raises:
             ModelError: the model that made the vectors is not found.
         """
         with self._loading:  # a second thread waits until it is loaded
-            return self._clip
+            return self._whole
 
     @property
-    def text(self) -> "TextTower | Clip":
+    def text(self) -> "TextTower | Encoder":
         """The text tower, which starts fast, if it is verified for this model; otherwise the whole model.
 
         Raises:
+            NoTextError: the model embeds images only.
             ModelError: the model that made the vectors is not found.
         """
+        if not self.has_text:
+            raise NoTextError(str(self._model["name"]))
         with self._loading:
             return self._text
 
@@ -83,7 +88,7 @@ class QueryEncoder:
 
     def embed_texts(self, texts: Sequence[str]) -> "np.ndarray":
         """Embed texts: (n, d) float32, rows L2-normalised. The whole model embeds many, in batches."""
-        return embed_whole(texts, self.clip if len(texts) > MANY_TEXTS else self.text)
+        return embed_whole(texts, self.whole if self.has_text and len(texts) > MANY_TEXTS else self.text)
 
     def word_vectors(self, words: Sequence[str], *, keep: bool = True) -> "np.ndarray":
         """Return the vectors of words: (w, d) float32, rows L2-normalised.
@@ -110,7 +115,7 @@ class QueryEncoder:
         Raises:
             BadImageError: the file cannot be decoded, or is over the limits.
         """
-        crop, _ = decode_apart(data, limits, transform=self.clip.transform)
+        crop, _ = decode_apart(data, limits, transform=self.whole.transform)
         return self._embed_crop(crop)
 
     def embed_upload(self, data: bytes, *, limits: Settings) -> "tuple[np.ndarray, bytes]":
@@ -119,13 +124,13 @@ class QueryEncoder:
         Raises:
             BadImageError: the file cannot be decoded, or is over the limits.
         """
-        crop, small = decode_apart(data, limits, transform=self.clip.transform)
+        crop, small = decode_apart(data, limits, transform=self.whole.transform)
         return self._embed_crop(crop), small
 
     def _embed_crop(self, crop: "np.ndarray") -> "np.ndarray":
         import numpy as np
 
-        vector: np.ndarray = self.clip.embed_pixels(np.stack([crop]))[0]
+        vector: np.ndarray = self.whole.embed_pixels(np.stack([crop]))[0]
         return vector
 
     @cached_property
@@ -133,18 +138,18 @@ class QueryEncoder:
         return find_made_by(self._model, self._settings)
 
     @cached_property
-    def _clip(self) -> "Clip":
-        from clipper.models.clip import Clip
+    def _whole(self) -> "Encoder":
+        from clipper.models.encoder import Encoder
 
-        return Clip(self._source, device=self._settings.device, dtype=self._settings.dtype)
+        return Encoder(self._source, device=self._settings.device, dtype=self._settings.dtype)
 
     @cached_property
-    def _text(self) -> "TextTower | Clip":
+    def _text(self) -> "TextTower | Encoder":
         try:
             vector = reference_texts.read(self._home, self._key)[PROOF]
         except StoreError:  # without it the text tower cannot be verified
-            return self._clip
+            return self._whole
         return (
             text_tower.load_verified(self._source, reference_texts.REFERENCE_TEXTS[PROOF], vector)
-            or self._clip
+            or self._whole
         )

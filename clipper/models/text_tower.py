@@ -2,7 +2,7 @@
 
 torch and transformers take seconds to load, a text takes milliseconds to embed. `load_verified` trusts it
 only if it repeats a vector that transformers made when the images were indexed. What does not belong here:
-images, and every other use of a model (`models/clip.py`).
+images, and every other use of a model (`models/encoder.py`).
 """
 
 import json
@@ -103,6 +103,8 @@ class TextTower:
 
 def load_verified(source: ModelSource, text: str, vector: "np.ndarray") -> TextTower | None:
     """Load a model's text tower; return None unless it embeds `text` as transformers did: (d,) `vector`."""
+    if not source.is_plain_clip:
+        return None
     try:
         tower = TextTower(source)
         agreement = float(tower.embed_texts([text])[0] @ vector)

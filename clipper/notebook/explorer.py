@@ -29,6 +29,14 @@ class Tables(Protocol):
         """The name of its version."""
 
     @property
+    def model(self) -> str:
+        """The model whose vectors and map it uses."""
+
+    @property
+    def models(self) -> list[str]:
+        """The models that it was indexed with, the first one first."""
+
+    @property
     def title(self) -> str:
         """The dataset's name."""
 
@@ -50,7 +58,7 @@ class Explorer:
         atlas: Tables,
         start: "Callable[[], ViewerServer]",
         *,
-        latest: "Callable[[str], Tables | None]",
+        latest: "Callable[[Tables, str], Tables | None]",
         ranked: "Callable[[Any, np.ndarray, np.ndarray], pd.DataFrame]",
         height: int = 700,
         width: str = "100%",
@@ -61,7 +69,8 @@ class Explorer:
         Args:
             atlas: the atlas as it was opened.
             start: returns the viewer's server; it is called once the arguments are valid.
-            latest: opens the version that is published now; None if it is the version given.
+            latest: opens the version that is published now, as a model sees it; None if that is the atlas
+                given.
             ranked: returns a table of an atlas' rows (k,) with their similarities (k,).
             height: of the frame, in pixels.
             width: of the frame, as CSS writes it.
@@ -77,6 +86,7 @@ class Explorer:
         self._height, self._width = int(height), width
         self._key = secrets.token_urlsafe(9)
         self._query = ""  # of a page that is not open yet
+        self._model = atlas.model if atlas.model != atlas.models[0] else ""
         self._server = start()
 
     def __repr__(self) -> str:
@@ -99,13 +109,14 @@ class Explorer:
     def address(self) -> str:
         """The page's address, for a browser on this machine or through the proxy. Who knows it sees all."""
         server = self._server
-        return page_address(server.port, server.path, base=self._base, explorer=self._key, q=self._query)
+        asked = {"explorer": self._key, "model": self._model, "q": self._query}
+        return page_address(server.port, server.path, base=self._base, **asked)
 
     @property
     def selection(self) -> "pd.DataFrame":
         """The metadata of the images that are selected in the page now, by id; empty if none are.
 
-        If the page shows a newer version of the dataset, the metadata are that version's.
+        If the page shows a newer version of the dataset, or another model's map, the metadata are of these.
         """
         page = self._page()
         table = self._tables(page).metadata
@@ -160,7 +171,8 @@ class Explorer:
         return answer
 
     def _tables(self, page: dict[str, Any]) -> Tables:
-        """Return the atlas of the version that the page shows."""
-        if page["version"] not in {"", self._atlas.version}:
-            self._atlas = self._latest(self._atlas.version) or self._atlas
+        """Return the atlas of the version and the model that the page shows."""
+        atlas = self._atlas
+        if page["version"] not in {"", atlas.version} or page["model"] not in {"", atlas.model}:
+            self._atlas = self._latest(atlas, page["model"]) or atlas
         return self._atlas

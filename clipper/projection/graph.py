@@ -6,7 +6,15 @@ What does not belong here: the search itself (`neighbors.py`), and files (`store
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.neighbors import EXACT_KNN_LIMIT, each_block, knn_graph, nearest, select_nearest
+from clipper.projection.neighbors import (
+    EXACT_KNN_LIMIT,
+    Vectors,
+    knn_graph,
+    nearest,
+    nearest_of_many,
+)
+from clipper.projection.search.blocks import Selection
+from clipper.projection.search.updates import NO_LIMIT, Edges, find_edges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +26,12 @@ WIDTH = 40
 MISSING = -1
 # Beyond so many images, and with more than this share to search, a new index is faster than a scan for each.
 REBUILD_SHARE = 0.25
+# So many images are searched in one reading of all vectors.
+SEARCHED_TOGETHER = 4_096
+# An image's k-th nearest of so many images, or of this part of all, limits what is compared.
+LIMIT_SAMPLE, LIMIT_PART = 4_096, 32
+# Lists that are copied at a time.
+_CARRIED = 1 << 16
 # Images on which the recall is measured, and the number of neighbors that it is about.
 RECALL_SAMPLE, RECALL_AT = 300, 15
 
@@ -55,7 +69,7 @@ class NeighborGraph:
         return NeighborGraph(now[self.rows[order]], self.distances[order])
 
 
-def build_graph(vectors: "np.ndarray", *, width: int = WIDTH) -> NeighborGraph:
+def build_graph(vectors: Vectors, *, width: int = WIDTH) -> NeighborGraph:
     """Find the neighbors of `vectors`, (n, d) float32, rows L2-normalised, of distinct images."""
     import numpy as np
 
@@ -69,9 +83,7 @@ def build_graph(vectors: "np.ndarray", *, width: int = WIDTH) -> NeighborGraph:
     return NeighborGraph(rows, distances)
 
 
-def umap_neighbors(
-    vectors: "np.ndarray", k: int, graph: NeighborGraph | None
-) -> "tuple[np.ndarray, np.ndarray]":
+def umap_neighbors(vectors: Vectors, k: int, graph: NeighborGraph | None) -> "tuple[np.ndarray, np.ndarray]":
     """Return each image's k nearest as UMAP takes them, itself first: (n, k) int32, (n, k) float32.
 
     They are those of the graph; they are searched if there is none, or if it knows fewer.
@@ -81,7 +93,7 @@ def umap_neighbors(
     return graph.with_itself(k)
 
 
-def update_graph(graph: NeighborGraph, vectors: "np.ndarray", earlier: "np.ndarray") -> NeighborGraph:
+def update_graph(graph: NeighborGraph, vectors: Vectors, earlier: "np.ndarray") -> NeighborGraph:
     """Bring a graph up to date: search the new images, and put them into the lists of those they are near.
 
     Args:
@@ -95,24 +107,28 @@ def update_graph(graph: NeighborGraph, vectors: "np.ndarray", earlier: "np.ndarr
     import numpy as np
 
     n, width = len(vectors), graph.rows.shape[1]
-    old, new = np.flatnonzero(earlier >= 0), np.flatnonzero(earlier < 0)
-    if len(old) <= width:  # the lists may end because there were no more images
+    new = earlier < 0
+    if n - np.count_nonzero(new) <= width:  # the lists may end because there were no more images
         return build_graph(vectors, width=width)
-    now = np.full(len(graph) + 1, MISSING, np.int32)
-    now[earlier[old]] = old
-    rows = np.full((n, width), MISSING, np.int32)
-    distances = np.full((n, width), np.inf, np.float32)
-    rows[old], distances[old] = _close_up(now[graph.rows[earlier[old]]], graph.distances[earlier[old]])
-    short = np.flatnonzero((rows >= 0).sum(1) < min(NEIGHBORS_KEPT, n - 1))
+    rows, distances = _carried(graph, earlier)
+    short = _short(distances, min(NEIGHBORS_KEPT, width, n - 1))
     if n > EXACT_KNN_LIMIT and len(short) > REBUILD_SHARE * n:
         return build_graph(vectors, width=width)
     rows[short], distances[short] = MISSING, np.inf
-    _insert(rows, distances, *_search(vectors, short, new, _reach(rows, distances)))
+    for start in range(0, len(short), SEARCHED_TOGETHER):
+        searched = short[start : start + SEARCHED_TOGETHER]
+        reach = _reach(distances)
+        reach[short] = -1.0  # each of them is searched, and finds the new ones itself
+        limit = _limit(vectors, searched, min(width, n - 1))
+        for edges in find_edges(
+            vectors, searched, is_new=new[searched], limit=limit, reach=reach, k=min(width, n - 1)
+        ):
+            _insert(rows, distances, edges)
     return NeighborGraph(rows, distances)
 
 
 def nearest_among(
-    graph: NeighborGraph, vectors: "np.ndarray", rows: "np.ndarray", allowed: "np.ndarray", k: int
+    graph: NeighborGraph, vectors: Vectors, rows: "np.ndarray", allowed: "np.ndarray", k: int
 ) -> "tuple[np.ndarray, np.ndarray]":
     """Find images' k nearest of the allowed ones: in the graph, or by a search where it knows fewer than k.
 
@@ -138,12 +154,12 @@ def nearest_among(
     if len(short):
         among = np.flatnonzero(allowed)
         own = np.where(allowed[rows[short]], np.searchsorted(among, rows[short]), -1)
-        near, far = nearest(vectors[rows[short]], vectors[among], k, own=own)
+        near, far = nearest_of_many(Selection(vectors, rows[short]), Selection(vectors, among), k, own=own)
         found[short], apart[short] = among[near], far
     return found, apart
 
 
-def measure_recall(graph: NeighborGraph, vectors: "np.ndarray") -> float:
+def measure_recall(graph: NeighborGraph, vectors: Vectors) -> float:
     """Measure the share of images' true nearest 15 that the graph has, on a sample of images.
 
     An image at the distance of the last of them counts: which of several copies is named is no matter.
@@ -159,6 +175,29 @@ def measure_recall(graph: NeighborGraph, vectors: "np.ndarray") -> float:
     return float((graph.distances[rows, :k] <= true[:, -1:] + tolerance).mean())
 
 
+def _carried(graph: NeighborGraph, earlier: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """Return the lists of the images that there are now, without those that are gone; see `update_graph`.
+
+    They are copied some at a time, since the lists of all images are large and lie on disk.
+    """
+    import numpy as np
+
+    n, width = len(earlier), graph.rows.shape[1]
+    old = np.flatnonzero(earlier >= 0)
+    now = np.full(len(graph) + 1, MISSING, np.int32)  # the last one is that of a missing neighbor
+    now[earlier[old]] = old
+    rows, distances = np.empty((n, width), np.int32), np.empty((n, width), np.float32)
+    for start in range(0, n, _CARRIED):
+        some = slice(start, start + _CARRIED)
+        was = earlier[some]
+        kept, apart = now[graph.rows[was]], graph.distances[was]
+        kept[was < 0] = MISSING
+        torn = np.flatnonzero(kept.min(axis=1) < 0)  # few lists lose a neighbor
+        kept[torn], apart[torn] = _close_up(kept[torn], apart[torn])
+        rows[some], distances[some] = kept, apart
+    return rows, distances
+
+
 def _close_up(rows: "np.ndarray", distances: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
     """Move the missing neighbors of each list to its end."""
     import numpy as np
@@ -170,57 +209,52 @@ def _close_up(rows: "np.ndarray", distances: "np.ndarray") -> "tuple[np.ndarray,
     return rows, distances
 
 
-def _reach(rows: "np.ndarray", distances: "np.ndarray") -> "np.ndarray":
+def _short(distances: "np.ndarray", least: int) -> "np.ndarray":
+    """Return the rows of the lists with fewer than `least` neighbors, (s,) int64."""
+    import numpy as np
+
+    return np.flatnonzero(np.isinf(distances[:, least - 1])) if least else np.empty(0, np.int64)
+
+
+def _reach(distances: "np.ndarray") -> "np.ndarray":
     """Return the distance of each list's last neighbor, (n,) float32; -1 where there is none."""
     import numpy as np
 
-    known = (rows >= 0).sum(1)
-    last = np.take_along_axis(distances, np.maximum(known - 1, 0)[:, None], axis=1)[:, 0]
-    return np.where(known > 0, last, np.float32(-1.0))
+    last = distances[:, -1].copy()
+    torn = np.flatnonzero(np.isinf(last))
+    known = np.isfinite(distances[torn]).sum(1)
+    last[torn] = np.where(known > 0, distances[torn, known - 1], np.float32(-1.0))
+    return last
 
 
-def _search(
-    vectors: "np.ndarray", short: "np.ndarray", new: "np.ndarray", reach: "np.ndarray"
-) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
-    """Find what the lists lack: the nearest of the `short` rows, and new images within the others' reach.
+def _limit(vectors: Vectors, searched: "np.ndarray", k: int) -> "np.ndarray":
+    """Return a distance within which each searched image has k neighbors, (m,) float32.
 
-    Returns:
-        edges, in any order: rows from and to, (e,) int64, and cosine distances, (e,) float32.
+    It is that of its k-th nearest of some images: of all others few are nearer, and only those are compared.
     """
     import numpy as np
 
-    k = min(WIDTH, len(vectors) - 1)
-    is_new = np.zeros(len(vectors), bool)
-    is_new[new] = True
-    edges: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-
-    def collect(block: slice, apart: "np.ndarray") -> None:
-        searched = short[block]
-        found, far = select_nearest(apart, k)
-        edges.append((np.repeat(searched, k), found.ravel(), far.ravel()))
-        came = np.flatnonzero(is_new[searched])
-        near, of = np.nonzero((apart[came] < reach[None]).T)
-        edges.append((near, searched[came[of]], apart[came[of], near]))
-
-    each_block(vectors[short], vectors, collect, own=short)
-    if not edges:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-    heads, tails, far = (np.concatenate(part) for part in zip(*edges, strict=True))
-    return heads.astype(np.int64), tails.astype(np.int64), far.clip(0.0).astype(np.float32)
+    n = len(vectors)
+    size = max(LIMIT_SAMPLE, n // LIMIT_PART)
+    if 2 * size > n:
+        return np.full(len(searched), NO_LIMIT, np.float32)
+    own = np.where(searched < size, searched, -1)
+    _, far = nearest(Selection(vectors, searched), Selection(vectors, np.arange(size)), k, own=own)
+    tolerance = 1e-6  # of float32 sums in another order
+    return far[:, -1] + np.float32(tolerance)
 
 
-def _insert(
-    rows: "np.ndarray", distances: "np.ndarray", heads: "np.ndarray", tails: "np.ndarray", far: "np.ndarray"
-) -> None:
+def _insert(rows: "np.ndarray", distances: "np.ndarray", edges: Edges) -> None:
     """Put edges into the lists, in place: each list keeps its nearest, nearest first."""
     import numpy as np
 
     width = rows.shape[1]
-    touched = np.unique(heads)
+    enters = edges.far <= distances[edges.heads, -1]  # the others are farther than all of a full list
+    touched = np.unique(edges.heads[enters])
     known = rows[touched] >= 0
-    heads = np.concatenate([np.repeat(touched, known.sum(1)), heads])
-    tails = np.concatenate([rows[touched][known], tails])
-    far = np.concatenate([distances[touched][known], far])
+    heads = np.concatenate([np.repeat(touched, known.sum(1)), edges.heads[enters]])
+    tails = np.concatenate([rows[touched][known], edges.tails[enters]])
+    far = np.concatenate([distances[touched][known], edges.far[enters]])
     order = np.lexsort((tails, far, heads))
     heads, tails, far = heads[order], tails[order], far[order]
     rank = np.arange(len(heads)) - np.searchsorted(heads, heads)

@@ -10,16 +10,23 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.projection.graph import NeighborGraph, umap_neighbors
-from clipper.projection.neighbors import BLOCK, nearest, one_blas_thread
-from clipper.projection.place import NEIGHBORS, geometric_median, membership
+from clipper.projection.large import lay_out
+from clipper.projection.neighbors import Vectors, nearest_of_many, one_blas_thread
+from clipper.projection.place import NEIGHBORS, place_by_neighbors
+from clipper.projection.search.blocks import Selection
+from clipper.projection.search.cells import assign
 from clipper.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
 
+# A later one lays out existing maps anew, aligned to what they were. The optimiser for many points did not
+# change it: a map that UMAP's own has laid out stays as it is, and serves as before.
 PROJECTION_VERSION = "2"
 # UMAP needs a graph: fewer points than this are laid out by their principal components.
 MIN_FIT = 8
+# More points than this are laid out by the optimiser that uses all cores, fewer by UMAP's own.
+SERIAL_LIMIT = 20_000
 # Regions that a sample covers, and the number of images from which their centres are chosen.
 PIVOTS, PIVOT_POOL = 1_024, 20_000
 # How an image got its position: by the fit; relaxed with its like, when a new kind of image came later;
@@ -73,7 +80,7 @@ class Layout:
         return np.asarray(self.by != PLACE)
 
 
-def fit(vectors: "np.ndarray", parameters: Parameters, graph: NeighborGraph | None = None) -> Layout:
+def fit(vectors: Vectors, parameters: Parameters, graph: NeighborGraph | None = None) -> Layout:
     """Lay out `vectors` ((n, d) float32, rows L2-normalised, distinct images) from scratch.
 
     If there are more than `fit_limit`, a sample with images of every region is fitted and the rest is placed.
@@ -88,7 +95,7 @@ def fit(vectors: "np.ndarray", parameters: Parameters, graph: NeighborGraph | No
     return place_rest(vectors, chosen, gather_islands(_layout(vectors[chosen], parameters, known)))
 
 
-def fit_sample(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
+def fit_sample(vectors: Vectors, parameters: Parameters) -> "np.ndarray":
     """Choose the images that a fit lays out, (n,) bool: all, or `fit_limit` of them, some of every region."""
     import numpy as np
 
@@ -101,34 +108,22 @@ def fit_sample(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
     return chosen
 
 
-def place_rest(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.ndarray") -> Layout:
+def place_rest(vectors: Vectors, fitted: "np.ndarray", positions: "np.ndarray") -> Layout:
     """Lay out all of `vectors`, (n, d): the `fitted`, (n,) bool, at `positions`; the rest is placed."""
     import numpy as np
 
     out = np.empty((len(vectors), 2), np.float32)
     out[fitted] = positions
     if not fitted.all():
-        out[~fitted] = place_among(vectors[~fitted], vectors[fitted], positions)
+        rest, landmarks = np.flatnonzero(~fitted), np.flatnonzero(fitted)
+        out[rest] = place_among(Selection(vectors, rest), Selection(vectors, landmarks), positions)
     return Layout(out, np.where(fitted, FIT, PLACE))
 
 
-def place_among(vectors: "np.ndarray", landmarks: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
+def place_among(vectors: Vectors, landmarks: Vectors, positions: "np.ndarray") -> "np.ndarray":
     """Place new images, (m, d), among landmarks, (n, d) at (n, 2): (m, 2) float32."""
     count = min(NEIGHBORS, len(landmarks))
-    return place_by_neighbors(*nearest(vectors, landmarks, count), positions)
-
-
-def place_by_neighbors(
-    indices: "np.ndarray", distances: "np.ndarray", positions: "np.ndarray"
-) -> "np.ndarray":
-    """Place images by their nearest landmarks, (m, k) rows of `positions` and distances: (m, 2) float32."""
-    import numpy as np
-
-    placed = [
-        geometric_median(positions[indices[at : at + BLOCK]], membership(distances[at : at + BLOCK]))
-        for at in range(0, len(indices), BLOCK)
-    ]
-    return np.concatenate(placed).astype(np.float32) if placed else np.empty((0, 2), np.float32)
+    return place_by_neighbors(*nearest_of_many(vectors, landmarks, count), positions)
 
 
 def _layout(vectors: "np.ndarray", parameters: Parameters, graph: NeighborGraph | None) -> "np.ndarray":
@@ -137,11 +132,14 @@ def _layout(vectors: "np.ndarray", parameters: Parameters, graph: NeighborGraph 
     n = vectors.shape[0]
     if n < MIN_FIT:
         return _principal_components(vectors)
+    k = min(parameters.neighbors, n - 1)
+    indices, distances = umap_neighbors(vectors, k, graph)
+    if n > SERIAL_LIMIT:
+        positions = lay_out(vectors, indices, distances, min_dist=parameters.min_dist, seed=parameters.seed)
+        return np.asarray(positions - positions.mean(0))
     from umap import UMAP
 
     cache_compiled()
-    k = min(parameters.neighbors, n - 1)
-    indices, distances = umap_neighbors(vectors, k, graph)
     with warnings.catch_warnings(), one_blas_thread():
         # UMAP warns of what is intended: one thread because of the seed, no transform, separate groups.
         warnings.simplefilter("ignore")
@@ -170,15 +168,15 @@ def _principal_components(vectors: "np.ndarray") -> "np.ndarray":
     return out
 
 
-def _spread_sample(vectors: "np.ndarray", size: int, seed: int) -> "np.ndarray":
+def _spread_sample(vectors: Vectors, size: int, seed: int) -> "np.ndarray":
     """Sample `size` rows, small groups included: half of them evenly over up to 1,024 regions."""
     import numpy as np
 
     random = np.random.default_rng(seed)
-    n = vectors.shape[0]
+    n = len(vectors)
     pool = vectors[random.choice(n, min(PIVOT_POOL, n), replace=False)]
-    pivots = pool[_far_apart(pool, min(PIVOTS, len(pool)))].T
-    region = np.concatenate([(vectors[at : at + BLOCK] @ pivots).argmax(1) for at in range(0, n, BLOCK)])
+    pivots = pool[_far_apart(pool, min(PIVOTS, len(pool)))]
+    region = assign(vectors, pivots)
     order = random.permutation(n)
     by_region = order[np.argsort(region[order], kind="stable")]
     starts = np.searchsorted(region[by_region], region[by_region], side="left")

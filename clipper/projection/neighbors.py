@@ -1,50 +1,51 @@
-"""Nearest neighbors by cosine: exact by matrix product, or by an index for many vectors.
+"""Nearest neighbors by cosine: exact by matrix product, or by near cells or on a GPU for many vectors.
 
-The result has the same bits on any number of threads: a map must not depend on how busy the machine was. What
-does not belong here: anything about positions on the map.
+On a CPU the result has the same bits on any number of threads: a map must not depend on how busy the machine
+was. What does not belong here: anything about positions on the map.
 """
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+import logging
+from typing import TYPE_CHECKING, Any
+
+from clipper.projection.search.accelerated import device_for, nearest_on
+from clipper.projection.search.blocks import (
+    BLOCK,
+    MAX_WORKERS,
+    Blocks,
+    Vectors,
+    comparing_seconds,
+    compute_blocks,
+    distances_between,
+    in_threads,
+    leave_out,
+    one_blas_thread,
+    select_nearest,
+    starts_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import numpy as np
+
+__all__ = ["BLOCK", "MAX_WORKERS", "Vectors", "in_threads", "one_blas_thread", "select_nearest"]
+
+_logger = logging.getLogger(__name__)
 
 # For at most so many vectors a matrix product is exact, and faster than compiling an index.
 EXACT_KNN_LIMIT = 30_000
-BLOCK = 1_024
+# For more pairs than this, an exact search of one set in another takes longer than finding cells.
+EXACT_PAIRS = 2_000_000_000
 # Similarities in one block: 100 MB of float32, three times that while the nearest are selected.
 BLOCK_CELLS = 25_000_000
-# Blocks computed at once: a limit for memory's sake.
-MAX_WORKERS = 4
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Call `work` with each item, for as many at once as there are cores; return the results in order."""
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        return list(pool.map(work, items))
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Run linear algebra on one thread: the order of its sums, and so every bit, is always the same.
-
-    It affects only libraries that are loaded by then: import them first.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
-        yield
+# Beyond the limit, so many vectors are compared with so many at once: 32 MB.
+TILE = (256, 32_768)
+# Vectors with which one is compared where only near cells are searched, and nothing makes the lists better.
+PLACING_CANDIDATES = 8_000
 
 
 def nearest(
-    vectors: "np.ndarray", among: "np.ndarray", k: int, *, own: "np.ndarray | None" = None
+    vectors: Vectors, among: Vectors, k: int, *, own: "np.ndarray | None" = None
 ) -> "tuple[np.ndarray, np.ndarray]":
     """Find each vector's k nearest of `among`, nearest first, exactly.
 
@@ -61,83 +62,151 @@ def nearest(
 
     indices = np.empty((len(vectors), k), np.int64)
     distances = np.empty((len(vectors), k), np.float32)
+    inputs = {"vectors": vectors, "among": among, "k": k}
+    if own is not None:
+        inputs["own"] = own
+    size, _ = _tile(len(vectors), len(among))
+    seconds = comparing_seconds(len(vectors) * len(among), vectors.shape[1])
+    blocks = Blocks(_nearest_of_block, inputs, starts_of(len(vectors), size), seconds)
+    compute_blocks(blocks, indices, distances)
+    return indices, distances
 
-    def select(block: slice, apart: "np.ndarray") -> None:
-        indices[block], distances[block] = select_nearest(apart, k)
 
-    each_block(vectors, among, select, own=own)
-    return indices, distances.clip(0.0)
+def _nearest_of_block(inputs: "Mapping[str, Any]", _: int, block: slice) -> "tuple[np.ndarray, np.ndarray]":
+    """Find the nearest of some vectors: those of each part of `among`, merged part by part."""
+    import numpy as np
+
+    k, near, far = inputs["k"], np.empty((0, 0), np.int64), np.empty((0, 0), np.float32)
+
+    def select(first: int, apart: "np.ndarray") -> None:
+        nonlocal near, far
+        if not first:
+            near, far = select_nearest(apart, min(k, apart.shape[1]))
+            return
+        if far.shape[1] < k:
+            chosen, here = select_nearest(apart, min(k, apart.shape[1]))
+        else:
+            chosen, here = _nearer(apart, far[:, -1], k)
+        near = np.concatenate([near, chosen + first], axis=1)
+        far = np.concatenate([far, here], axis=1)
+        chosen, far = select_nearest(far, min(k, far.shape[1]))
+        near = np.take_along_axis(near, chosen, axis=1)
+
+    _compare(inputs["vectors"], inputs["among"], block, select, inputs.get("own"))
+    return near, far.clip(0.0)
 
 
-def each_block(
-    vectors: "np.ndarray",
-    among: "np.ndarray",
-    use: "Callable[[slice, np.ndarray], None]",
-    *,
-    own: "np.ndarray | None" = None,
-) -> None:
-    """Compute cosine distances, some rows of `vectors` at a time, several at once.
+def _nearer(apart: "np.ndarray", than: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
+    """Return the columns nearer than `than` (b,) and their distances: (b, c) each, c at most k.
 
-    Args:
-        vectors: (m, d) float32, rows L2-normalised.
-        among: (n, d) float32, rows L2-normalised.
-        use: gets which rows of `vectors` they are, and the distances of these from `among`, (b, n) float32,
-            infinite to itself. It runs in threads, and its calls come in any order.
-        own: see `nearest`.
+    A row with fewer than c of them ends with infinite distances. Few are nearer than the nearest of the parts
+    before, and to compare all takes a tenth of the time that sorting them does.
     """
     import numpy as np
 
-    m, n = len(vectors), len(among)
-    size = max(1, min(BLOCK, BLOCK_CELLS // max(n, 1)))
+    of, columns = np.divmod(np.flatnonzero(apart < than[:, None]), apart.shape[1])
+    counts = np.bincount(of, minlength=len(apart))
+    most = int(counts.max())
+    if most > k:
+        return select_nearest(apart, k)
+    place = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)
+    near, far = np.zeros((len(apart), most), np.int64), np.full((len(apart), most), np.inf, np.float32)
+    near[of, place], far[of, place] = columns, apart[of, columns]
+    return near, far
 
-    def compute(start: int) -> None:
-        block = slice(start, min(start + size, m))
-        apart = 1.0 - vectors[block] @ among.T
+
+def nearest_of_many(
+    vectors: Vectors, among: Vectors, k: int, *, own: "np.ndarray | None" = None
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Find each vector's k nearest of `among`: as `nearest`, or, of very many pairs, nearly all of them."""
+    import numpy as np
+
+    if len(among) <= EXACT_KNN_LIMIT or len(vectors) * len(among) <= EXACT_PAIRS:
+        return nearest(vectors, among, k, own=own)
+    if found := _on_gpu(vectors, among, k, own):
+        return found[0].astype(np.int64), found[1]
+    from clipper.projection.search.cells import find_cells, nearest_in_cells
+
+    wanted = min(k + (own is not None), len(among))
+    indices, distances = nearest_in_cells(
+        vectors, among, wanted, cells=find_cells(among), candidates=PLACING_CANDIDATES
+    )
+    if own is not None:
+        order = np.argsort(indices == own[:, None], axis=1, kind="stable")[:, :k]
+        indices = np.take_along_axis(indices, order, axis=1)
+        distances = np.take_along_axis(distances, order, axis=1)
+    return indices.astype(np.int64), distances
+
+
+def _tile(m: int, n: int) -> tuple[int, int]:
+    """Return how many of m vectors are compared at once with how many of n others.
+
+    Beyond the limit there is an even number of blocks, of about as many vectors each: each reads all others.
+    """
+    if n <= EXACT_KNN_LIMIT:
+        return max(1, min(BLOCK, BLOCK_CELLS // max(n, 1))), max(n, 1)
+    size, width = TILE
+    pairs = max(1, -(-m // (2 * size)))
+    return max(1, -(-m // (2 * pairs))), width
+
+
+def _compare(
+    vectors: Vectors,
+    among: Vectors,
+    block: slice,
+    use: "Callable[[int, np.ndarray], None]",
+    own: "np.ndarray | None",
+) -> None:
+    """Compute cosine distances between some rows of `vectors` and all of `among`, some at a time, in order.
+
+    `use` gets the first row of those of `among`, and the distances, (b, c) float32, infinite to itself; they
+    are overwritten after it returns.
+    """
+    import numpy as np
+
+    n, (_, width) = len(among), _tile(len(vectors), len(among))
+    queries = vectors[block]
+    room = np.empty((len(queries), min(width, n)), np.float32)
+    for first in range(0, n, width):
+        columns = among[first : min(first + width, n)]
+        apart = distances_between(queries, columns, room)
         if own is not None:
-            itself = np.flatnonzero(own[block] >= 0)
-            apart[itself, own[block][itself]] = np.inf
-        use(block, apart)
-
-    with one_blas_thread():
-        in_threads(compute, range(0, m, size))
+            leave_out(apart, own[block] - first)
+        use(first, apart)
 
 
-def select_nearest(apart: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
-    """Return the columns of each row's k least distances, (b, k), and the distances, nearest first."""
+def knn_graph(vectors: Vectors, k: int) -> "tuple[np.ndarray, np.ndarray]":
+    """Find each vector's k nearest by cosine distance, itself first at 0: (n, k) int32, (n, k) float32.
+
+    Beyond `EXACT_KNN_LIMIT` nearly all of them are right; all of them on a GPU.
+    """
     import numpy as np
 
-    near = np.argpartition(apart, k - 1, axis=1)[:, :k]
-    far = np.take_along_axis(apart, near, axis=1)
-    order = np.argsort(far, axis=1, kind="stable")
-    return np.take_along_axis(near, order, axis=1), np.take_along_axis(far, order, axis=1)
-
-
-def knn_graph(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
-    """Find each vector's k nearest by cosine distance, itself first at 0: (n, k) int32, (n, k) float32."""
-    import numpy as np
-
-    n = vectors.shape[0]
-    if n > EXACT_KNN_LIMIT:
-        return _approximate_knn(vectors, k)
+    n = len(vectors)
     rows = np.arange(n)
-    indices, distances = nearest(vectors, vectors, k - 1, own=rows)
+    if n > EXACT_KNN_LIMIT and k > 1:
+        from clipper.projection.search.descent import find_neighbors
+
+        indices, distances = _on_gpu(vectors, vectors, k - 1, rows) or find_neighbors(vectors, k - 1)
+    else:
+        indices, distances = nearest(vectors, vectors, k - 1, own=rows)
     indices = np.concatenate([rows[:, None], indices], axis=1)
     distances = np.concatenate([np.zeros((n, 1), np.float32), distances], axis=1)
     return indices.astype(np.int32), distances
 
 
-def _approximate_knn(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
-    import numpy as np
-    from pynndescent import NNDescent
+def _on_gpu(
+    vectors: Vectors, among: Vectors, k: int, own: "np.ndarray | None"
+) -> "tuple[np.ndarray, np.ndarray] | None":
+    """Search on the GPU that `neighbors_on` names; None if there is none, or if its memory is too small."""
+    device = device_for(vectors, among)
+    if device is None:
+        return None
+    import torch
 
-    # On one thread: its random numbers, and so the map, depend on the number of threads.
-    index = NNDescent(vectors, metric="cosine", n_neighbors=max(30, k), random_state=0, n_jobs=1)
-    indices, distances = (array[:, :k].copy() for array in index.neighbor_graph)
-    # UMAP expects each point first among its own neighbors; NNDescent may name a copy of it first.
-    own = np.arange(len(indices))
-    itself = indices == own[:, None]
-    itself[~itself.any(axis=1), -1] = True
-    order = np.argsort(~itself, axis=1, kind="stable")
-    indices, distances = (np.take_along_axis(array, order, axis=1) for array in (indices, distances))
-    indices[:, 0], distances[:, 0] = own, 0.0
-    return indices.astype(np.int32), distances.astype(np.float32)
+    try:
+        return nearest_on(device, vectors, among, k, own=own)
+    except torch.OutOfMemoryError:
+        _logger.warning("The memory of %s is full: neighbours are searched on the CPU.", device)
+        torch.cuda.empty_cache()
+        return None

@@ -4,14 +4,20 @@ A point goes to the geometric median of its nearest fitted images, weighted as U
 on the map moves. What does not belong here: fitting (`projection/layout.py`).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from clipper.projection.search.blocks import BLOCK, Blocks, compute_blocks, starts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
 NEIGHBORS = 15
 _BISECTIONS = 48
 _WEISZFELD_STEPS = 60
+# About the seconds that a core takes to place an image.
+_SECONDS = 5e-5
 
 
 def place_by_similarity(
@@ -34,6 +40,24 @@ def place_by_similarity(
     nearest = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
     distances = 1.0 - weight * np.take_along_axis(similarities, nearest, axis=1)
     return geometric_median(positions[nearest], membership(distances)).astype(np.float32)
+
+
+def place_by_neighbors(
+    indices: "np.ndarray", distances: "np.ndarray", positions: "np.ndarray"
+) -> "np.ndarray":
+    """Place images by their nearest landmarks, (m, k) rows of `positions` and distances: (m, 2) float32."""
+    import numpy as np
+
+    placed = np.empty((len(indices), 2), np.float32)
+    inputs = {"indices": indices, "distances": distances, "positions": positions}
+    seconds = _SECONDS * len(indices)
+    compute_blocks(Blocks(_place_block, inputs, starts_of(len(indices), BLOCK), seconds), placed)
+    return placed
+
+
+def _place_block(inputs: "Mapping[str, Any]", _: int, rows: slice) -> "tuple[np.ndarray]":
+    points = inputs["positions"][inputs["indices"][rows]]
+    return (geometric_median(points, membership(inputs["distances"][rows])),)
 
 
 def membership(distances: "np.ndarray") -> "np.ndarray":

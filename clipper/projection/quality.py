@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clipper.projection.graph import NeighborGraph, nearest_among
 from clipper.projection.layout import Layout, Parameters
-from clipper.projection.neighbors import knn_graph
+from clipper.projection.neighbors import Vectors, knn_graph
 from clipper.projection.place import NEIGHBORS
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class MapDrift:
         return cls(value["figures"], tuple(value["due"]), tuple(value["past_when_fitted"]), value["fitted"])
 
 
-def measure_baseline(vectors: "np.ndarray", layout: Layout, graph: NeighborGraph, *, seed: int) -> Baseline:
+def measure_baseline(vectors: Vectors, layout: Layout, graph: NeighborGraph, *, seed: int) -> Baseline:
     """Measure what is usual among a layout's landmarks, over a sample of them."""
     import numpy as np
 
@@ -84,7 +84,7 @@ def measure_baseline(vectors: "np.ndarray", layout: Layout, graph: NeighborGraph
 
 
 def measure_drift(
-    vectors: "np.ndarray",
+    vectors: Vectors,
     layout: Layout,
     graph: NeighborGraph,
     usual: Baseline,
@@ -198,7 +198,7 @@ def _sample(rows: "np.ndarray", seed: int) -> "np.ndarray":
     return np.sort(np.random.default_rng(seed).choice(rows, SAMPLE, replace=False))
 
 
-def measure_trust(vectors: "np.ndarray", positions: "np.ndarray") -> dict[str, float]:
+def measure_trust(vectors: Vectors, positions: "np.ndarray") -> dict[str, float]:
     """Measure how far a map can be trusted, on a sample: shares between 0 and 1.
 
     `trustworthiness` (Venna and Kaski 2001, from scikit-learn): neighbors on the map are neighbors by vector.

@@ -9,8 +9,10 @@ deciding that it is laid out again (`projection/update.py`).
 from typing import TYPE_CHECKING, NamedTuple
 
 from clipper.projection.graph import NeighborGraph, umap_neighbors
+from clipper.projection.large import settle
 from clipper.projection.layout import (
     MIN_FIT,
+    SERIAL_LIMIT,
     Layout,
     Parameters,
     cache_compiled,
@@ -18,7 +20,7 @@ from clipper.projection.layout import (
     fit_sample,
     place_rest,
 )
-from clipper.projection.neighbors import one_blas_thread
+from clipper.projection.neighbors import Vectors, one_blas_thread
 from clipper.projection.relax import JITTER, curve
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class SimilarityTransform(NamedTuple):
 
 
 def refit(
-    vectors: "np.ndarray",
+    vectors: Vectors,
     grown: Layout,
     old: "np.ndarray",
     parameters: Parameters,
@@ -113,17 +115,29 @@ def fit_similarity(positions: "np.ndarray", onto: "np.ndarray", *, scaled: bool)
 
 
 def _settle(
-    vectors: "np.ndarray", start: "np.ndarray", parameters: Parameters, known: NeighborGraph | None
+    vectors: Vectors, start: "np.ndarray", parameters: Parameters, known: NeighborGraph | None
 ) -> "np.ndarray":
     """Run UMAP's optimiser from `start`: `umap.umap_.simplicial_set_embedding` without its rescaling."""
     import numpy as np
+
+    k = min(parameters.neighbors, len(vectors) - 1)
+    indices, distances = umap_neighbors(vectors, k, known)
+    random = np.random.RandomState(parameters.seed)
+    if len(vectors) > SERIAL_LIMIT:
+        begun = np.asarray(start + random.normal(scale=JITTER, size=start.shape), np.float32)
+        return settle(
+            begun,
+            indices,
+            distances,
+            min_dist=parameters.min_dist,
+            seed=parameters.seed,
+            epochs=WARM_EPOCHS,
+            size=WARM_STEP,
+        )
     from umap.layouts import optimize_layout_euclidean
     from umap.umap_ import fuzzy_simplicial_set, make_epochs_per_sample
 
     cache_compiled()
-    k = min(parameters.neighbors, len(vectors) - 1)
-    indices, distances = umap_neighbors(vectors, k, known)
-    random = np.random.RandomState(parameters.seed)
     graph, _, _ = fuzzy_simplicial_set(vectors, k, random, "cosine", knn_indices=indices, knn_dists=distances)
     graph = graph.tocoo()
     graph.sum_duplicates()

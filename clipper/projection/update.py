@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clipper.projection.graph import NeighborGraph, build_graph, nearest_among
-from clipper.projection.layout import PLACE, RELAX, Layout, Parameters, fit, place_by_neighbors
-from clipper.projection.neighbors import knn_graph, nearest
-from clipper.projection.place import NEIGHBORS
+from clipper.projection.layout import PLACE, RELAX, Layout, Parameters, fit
+from clipper.projection.neighbors import EXACT_KNN_LIMIT, Vectors, knn_graph, nearest
+from clipper.projection.place import NEIGHBORS, place_by_neighbors
 from clipper.projection.quality import MapDrift, measure_baseline, measure_drift
 from clipper.projection.refit import WARM_SHARE, align, refit
 from clipper.projection.relax import relax
+from clipper.projection.search.blocks import Selection
 from clipper.settings import Refit
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class MapUpdate:
 
 
 def start_map(
-    vectors: "np.ndarray",
+    vectors: Vectors,
     parameters: Parameters,
     *,
     graph: NeighborGraph | None = None,
@@ -69,7 +70,7 @@ def start_map(
 
 
 def update_map(
-    vectors: "np.ndarray",
+    vectors: Vectors,
     base: EarlierMap,
     parameters: Parameters,
     *,
@@ -103,7 +104,7 @@ def update_map(
 
 
 def add_images(
-    vectors: "np.ndarray", base: EarlierMap, graph: NeighborGraph, parameters: Parameters, *, reach: float
+    vectors: Vectors, base: EarlierMap, graph: NeighborGraph, parameters: Parameters, *, reach: float
 ) -> Layout:
     """Place the new images; known images keep their positions to the bit.
 
@@ -144,7 +145,7 @@ def add_images(
 
 
 def _new_kinds(
-    vectors: "np.ndarray", far: "np.ndarray", companions: "np.ndarray", near: "np.ndarray"
+    vectors: Vectors, far: "np.ndarray", companions: "np.ndarray", near: "np.ndarray"
 ) -> "np.ndarray":
     """Find the rows of new kinds of image.
 
@@ -162,12 +163,14 @@ def _new_kinds(
     from scipy.sparse.csgraph import connected_components
 
     if len(far) and len(companions):
-        closest, apart = (array[:, 0] for array in nearest(vectors[companions], vectors[far], 1))
+        closest, apart = (
+            array[:, 0] for array in nearest(Selection(vectors, companions), _held(vectors, far), 1)
+        )
         far = np.union1d(far, companions[apart <= near[far[closest]]])
     if len(far) < MIN_NEW_KIND:
         return far[:0]
     k = min(NEIGHBORS + 1, len(far))
-    indices, distances = (array[:, 1:] for array in knn_graph(vectors[far], k))
+    indices, distances = (array[:, 1:] for array in knn_graph(_held(vectors, far), k))
     linked = distances <= near[far][:, None]
     head, tail = np.nonzero(linked)[0], indices[linked]
     graph = sparse.coo_array((np.ones(len(head)), (head, tail)), shape=(len(far), len(far)))
@@ -175,6 +178,11 @@ def _new_kinds(
     return np.sort(far[np.bincount(group)[group] >= MIN_NEW_KIND])
 
 
-def _fitted(vectors: "np.ndarray", graph: NeighborGraph, layout: Layout, parameters: Parameters) -> MapUpdate:
+def _held(vectors: Vectors, rows: "np.ndarray") -> Vectors:
+    """Return some vectors: in memory, or where they are if they are many."""
+    return vectors[rows] if len(rows) <= EXACT_KNN_LIMIT else Selection(vectors, rows)
+
+
+def _fitted(vectors: Vectors, graph: NeighborGraph, layout: Layout, parameters: Parameters) -> MapUpdate:
     usual = measure_baseline(vectors, layout, graph, seed=parameters.seed)
     return MapUpdate(layout, measure_drift(vectors, layout, graph, usual, parameters), refitted=True)

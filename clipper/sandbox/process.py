@@ -91,6 +91,11 @@ class Sandbox:
         """The child's process id; None while there is no child."""
         return self._process.pid if self._process else None
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a child, and it runs."""
+        return self._process is not None and self._process.poll() is None
+
     def ask(self, request: dict[str, Any], blobs: Sequence[bytes] = ()) -> Message:
         """Return the function's answer to a request; `{"error": ...}` if it raised.
 

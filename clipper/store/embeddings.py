@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.images.decode import PIXELS_VERSION
+from clipper.projection.neighbors import in_threads
 from clipper.store.home import Home
-from clipper.store.shards import KEY, ShardStore
+from clipper.store.shards import KEY, ShardStore, read_shard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,14 +68,54 @@ class MappedVectors:
             StoreError: a key has no row.
         """
         import numpy as np
+        import pyarrow as pa
 
-        table, positions = vectors.positions(keys)
-        self.dimensions = int(vectors.schema.field(VECTOR).type.list_size)
+        read = vectors.shards()
+        all_rows = pa.concat_tables([shard for _, shard in read] or [vectors.schema.empty_table()])
+        _, positions = vectors.positions(keys, among=all_rows)
+        self._map(
+            vectors.folder,
+            read,
+            np.asarray(positions, np.int64),
+            int(vectors.schema.field(VECTOR).type.list_size),
+        )
+
+    @classmethod
+    def of_shards(
+        cls, folder: Path, names: Sequence[str], positions: "np.ndarray", dimensions: int
+    ) -> "MappedVectors":
+        """Map what `on_disk` said of other vectors, in another process.
+
+        Raises:
+            StoreError: a shard is damaged.
+        """
+        made = cls.__new__(cls)
+        read = [(name, read_shard(folder / name)) for name in names]
+        made._map(folder, read, positions, dimensions)  # noqa: SLF001 - its own
+        return made
+
+    def on_disk(self) -> "tuple[Path, list[str], np.ndarray]":
+        """Return the folder of the shards, their names, and the rows among all of theirs, (n,) int64."""
+        return self._folder, list(dict.fromkeys(self._names)), self._positions
+
+    def _map(
+        self,
+        folder: Path,
+        shards: "Sequence[tuple[str, pa.Table]]",
+        positions: "np.ndarray",
+        dimensions: int,
+    ) -> None:
+        import numpy as np
+
+        self._folder, self.dimensions = folder, dimensions
         # Indices into the rows of all shards together; these include rows of removed images.
-        self._positions = np.asarray(positions, np.int64)
+        self._positions = positions
+        blocks = [(name, chunk) for name, shard in shards for chunk in shard[VECTOR].chunks]
+        # The name of the shard that each block of rows lies in, which may be several blocks.
+        self._names = [name for name, _ in blocks]
         self._shards = [
-            chunk.flatten().to_numpy(zero_copy_only=True).reshape(len(chunk), self.dimensions)
-            for chunk in table[VECTOR].chunks
+            chunk.flatten().to_numpy(zero_copy_only=True).reshape(len(chunk), dimensions)
+            for _, chunk in blocks
         ]
         self._ends = np.cumsum([len(shard) for shard in self._shards], dtype=np.int64)
 
@@ -92,21 +133,55 @@ class MappedVectors:
 
         where = self._positions[rows]
         of = np.searchsorted(self._ends, where, side="right")
+        # Numbers of two bytes are sorted in one pass over them.
+        order = np.argsort(of.astype(np.uint16) if len(self._ends) <= 1 << 16 else of, kind="stable")
+        ends = np.cumsum(np.bincount(of, minlength=len(self._ends)))
         out = np.empty((len(where), self.dimensions), np.float32)
         for index in np.unique(of):
-            inside = of == index
+            inside = order[ends[index - 1] if index else 0 : ends[index]]
             start = self._ends[index] - len(self._shards[index])
             out[inside] = self._shards[index][where[inside] - start]
         return out
 
     def dot(self, vector: "np.ndarray") -> "np.ndarray":
-        """Multiply each row with a (d,) float32 vector: (n,) float32; with (d, q) of them, (n, q) float32."""
+        """Multiply each row with a (d,) float32 vector: (n,) float32; with (d, q) of them, (n, q) float32.
+
+        With one vector a row's product has the same bits as `dot_rows` gives it.
+        """
         import numpy as np
 
-        parts = [block @ vector for block in self._blocks()]
+        if vector.ndim == 1:
+            parts = in_threads(lambda block: np.vecdot(block, vector), self._blocks())
+        else:
+            parts = [block @ vector for block in self._blocks()]
         return (
             np.concatenate(parts)[self._positions] if parts else np.empty((0, *vector.shape[1:]), np.float32)
         )
+
+    def dot_rows(self, rows: "np.ndarray", vector: "np.ndarray") -> "np.ndarray":
+        """Multiply some rows, (k,) int64, with a (d,) float32 vector: (k,) float32.
+
+        Each row is multiplied by itself, so that its product does not depend on which others are asked for.
+        """
+        import numpy as np
+
+        parts = [np.vecdot(self[rows[at : at + BLOCK]], vector) for at in range(0, len(rows), BLOCK)]
+        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+    def blocks(self) -> "list[tuple[str, np.ndarray]]":
+        """Return all vectors as they lie on disk: shards' names, and (b, d) float32 views of their rows.
+
+        Vectors of removed images are among them.
+        """
+        return list(zip(self._names, self._shards, strict=True))
+
+    def places(self) -> "tuple[np.ndarray, np.ndarray]":
+        """Return where each row's vector lies: the number of its block and its row there, (n,) int64."""
+        import numpy as np
+
+        of = np.searchsorted(self._ends, self._positions, side="right")
+        starts = self._ends - [len(shard) for shard in self._shards]
+        return of, self._positions - starts[of] if len(starts) else self._positions
 
     def best_similarity(self, vectors: "np.ndarray") -> "np.ndarray":
         """Return the largest product of any row with each of (m, d) float32 `vectors`: (m,) float32."""

@@ -4,15 +4,17 @@ What does not belong here: decoding itself (`images/decode.py`).
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import booleans, integers, rows_of
 from clipper.images.decode import DECODER_VERSION, NOTES
 from clipper.images.exif import EXIF_VERSION
 from clipper.images.picture.measures import MEASURE_VERSION
 from clipper.images.picture.measures import MEASURES as NAMES_OF_MEASURES
 from clipper.images.picture.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
+from clipper.metadata.values.column_values import Values, columns_of_json
+from clipper.store.columns.keys import BLOCK, Keys
 from clipper.store.home import Home, damage_error
 from clipper.store.shards import KEY, ShardStore
 
@@ -62,21 +64,20 @@ def measures_store(home: Home, *, of_any_version: bool = False) -> ShardStore:
     return ShardStore(home.store / "measures", schema, made_by=made_by, strict=not of_any_version)
 
 
-def read_measures(measures: ShardStore, keys: Sequence[bytes]) -> "dict[str, np.ndarray]":
+def read_measures(measures: ShardStore, keys: "pa.Array") -> "dict[str, np.ndarray]":
     """Return each measure of contents, (n,) float32 in the order of `keys`; NaN if it was not measured."""
     import numpy as np
+    import pyarrow.compute as pc
 
-    table = _of(measures.table(), keys)
-    known = {
-        key: json.loads(text)
-        for key, text in zip(*(table[name].to_pylist() for name in (KEY, MEASURES)), strict=True)
-        if text is not None
-    }
-    none: dict[str, float] = {}
-    return {
-        name: np.array([known.get(key, none).get(name, np.nan) for key in keys], np.float32)
-        for name in NAMES_OF_MEASURES
-    }
+    table = measures.table()
+    where = rows_of(keys, table[KEY].combine_chunks())
+    at = np.flatnonzero(where >= 0)
+    blocks = (where[at[start : start + BLOCK]] for start in range(0, len(at), BLOCK))
+    known = columns_of_json(pc.fill_null(table[MEASURES].take(integers(rows)), "{}") for rows in blocks)
+    found = {name: np.full(len(keys), np.nan, np.float32) for name in NAMES_OF_MEASURES}
+    for name in found.keys() & known.keys():
+        found[name][at[known[name].at]] = known[name].to_list()
+    return found
 
 
 def signature_store(home: Home, *, of_any_version: bool = False) -> ShardStore:
@@ -118,12 +119,12 @@ def read_signatures(signatures: ShardStore, keys: Sequence[bytes]) -> "tuple[np.
     return rows, known
 
 
-def without_signature(signatures: ShardStore) -> set[bytes]:
+def without_signature(signatures: ShardStore) -> Keys:
     """Return the contents whose row has no signature: they could not be decoded again to make one."""
     import pyarrow.compute as pc
 
     table = signatures.table()
-    return set(table.filter(pc.is_null(table[SIGNATURE]))[KEY].to_pylist())
+    return Keys.of(table.filter(pc.is_null(table[SIGNATURE]))[KEY])
 
 
 def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> dict[str, object]:
@@ -131,14 +132,24 @@ def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> di
     return {KEY: key, FACTS: facts, REASON: reason, LIMITS: limits}
 
 
-def known(facts: ShardStore, *, limits: str) -> set[bytes]:
+def known(facts: ShardStore, *, limits: str) -> Keys:
     """Return the contents that need no decoding: decoded ones, and failures under the same limits."""
-    rows = _columns(facts, KEY, REASON, LIMITS)
-    return {key for key, reason, under in rows if reason is None or under == limits}
+    import pyarrow.compute as pc
+
+    table = facts.table().select([KEY, REASON, LIMITS])
+    if table[REASON].null_count == len(table):  # the usual case
+        return Keys.of(table[KEY])
+    lost = table.filter(pc.is_valid(table[REASON])).to_pylist()
+    decoded = Keys.of(table.filter(pc.is_null(table[REASON]))[KEY])
+    return decoded | Keys.of(row[KEY] for row in lost if row[LIMITS] == limits)
 
 
 def failures(
-    facts: ShardStore, keys: Iterable[bytes], *, limits: str = "", skip_damaged: bool = False
+    facts: ShardStore,
+    keys: "Iterable[bytes] | pa.Array | pa.ChunkedArray",
+    *,
+    limits: str = "",
+    skip_damaged: bool = False,
 ) -> dict[bytes, str]:
     """Return content hash -> reason for those of `keys` that could not be decoded.
 
@@ -148,15 +159,14 @@ def failures(
     import pyarrow.compute as pc
 
     table = facts.table().select([KEY, REASON, LIMITS])
-    wanted = keys if isinstance(keys, AbstractSet) else set(keys)
+    wanted = Keys.of(keys)
     told = damaged_contents(facts) if skip_damaged else {}
-    damaged = {key: reason for key, reason in told.items() if key in wanted}
-    lost = table.filter(pc.is_valid(table[REASON]))
-    if not len(lost):  # the usual case, and there may be millions of keys
+    damaged = {key: told[key] for key in Keys.of(told) & wanted}
+    if table[REASON].null_count == len(table):  # the usual case
         return damaged
-    good = set(_of(table.filter(pc.is_null(table[REASON])), lost[KEY].to_pylist())[KEY].to_pylist())
-    wanted = wanted - good
-    rows = [row for row in lost.to_pylist() if row[KEY] in wanted]
+    lost = table.filter(pc.is_valid(table[REASON]))
+    wanted = (Keys.of(lost[KEY]) & wanted) - Keys.of(table.filter(pc.is_null(table[REASON]))[KEY])
+    rows = lost.filter(booleans(wanted.mask(lost[KEY]))).to_pylist()
     rows.sort(key=lambda row: row[LIMITS] == limits)  # the last one wins
     return {row[KEY]: row[REASON] for row in rows} | damaged
 
@@ -166,9 +176,9 @@ def damaged_contents(facts: ShardStore) -> dict[bytes, str]:
     return {key: noted["_reason"] for key, noted in _noted(facts, "damage").items() if "_reason" in noted}
 
 
-def remade(facts: ShardStore) -> set[bytes]:
+def remade(facts: ShardStore) -> Keys:
     """Return the contents of which decoders before `decode.PIXELS_VERSION` gave other pixels."""
-    return {key for key, noted in _noted(facts, "_remade").items() if noted.get("_remade")}
+    return Keys.of(key for key, noted in _noted(facts, "_remade").items() if noted.get("_remade"))
 
 
 def _noted(facts: ShardStore, name: str) -> dict[bytes, dict[str, Any]]:
@@ -194,9 +204,28 @@ def read(facts: ShardStore, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]
     return _parsed(_of(facts.table().select([KEY, FACTS]), keys))
 
 
-def without_notes(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts that are columns: without Clipper's own notes (`decode.NOTES`)."""
-    return {name: value for name, value in facts.items() if name not in NOTES}
+def read_columns(facts: ShardStore, keys: "pa.Array") -> dict[str, Values]:
+    """Return the facts of (n,) contents that were decoded, by column, without Clipper's own notes.
+
+    Raises:
+        StoreError: a content has no facts.
+    """
+    import pyarrow.compute as pc
+
+    table = facts.table().select([KEY, FACTS])
+    if table[FACTS].null_count:
+        table = table.filter(pc.is_valid(table[FACTS]))
+    _, where = facts.positions(keys, among=table)
+    blocks = (where[start : start + BLOCK] for start in range(0, len(where), BLOCK))
+    found = columns_of_json(table[FACTS].take(integers(rows)) for rows in blocks)
+    return {name: values for name, values in found.items() if name not in NOTES}
+
+
+def whole_numbers(known: Mapping[str, Values], name: str, count: int) -> "np.ndarray":
+    """Return a fact of all contents, (count,) int64: 0 for one without it, as when there are no contents."""
+    import numpy as np
+
+    return known[name].spread(count) if name in known else np.zeros(count, np.int64)
 
 
 def _parsed(table: "pa.Table") -> dict[bytes, dict[str, Any]]:
@@ -211,9 +240,3 @@ def _of(table: "pa.Table", keys: Sequence[bytes]) -> "pa.Table":
     import pyarrow.compute as pc
 
     return table.filter(pc.is_in(table[KEY], value_set=pa.array(keys, pa.binary(16))))
-
-
-def _columns(facts: ShardStore, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Return the values of some columns, row by row."""
-    table = facts.table()
-    return zip(*(table[name].to_pylist() for name in names), strict=True)

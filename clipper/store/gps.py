@@ -6,10 +6,11 @@ people live. Only EXIF is read: switching `gps` on decodes no image. What does n
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from clipper.columns import rows_of, take_or_null
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
 from clipper.images.decode import read_gps
@@ -18,8 +19,10 @@ from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from clipper.images.folder import ImageFolder
-    from clipper.store.manifest import Entry
+    from clipper.store.columns.entries import Entry
 
 # Files whose coordinates are written together, and threads that read files: they mostly wait.
 SHARD_ROWS, THREADS = 2_048, 8
@@ -55,7 +58,9 @@ def fill(
 
     def read_row(entry: "Entry") -> dict[str, object] | None:
         try:
-            data = folder.read(entry.id, entry.place)
+            data = folder.read(
+                entry.id, entry.place, listed_bytes=entry.bytes, content_hash=entry.content_hash
+            )
         except BadImageError:
             return None
         if content_hash(data) != entry.content_hash:
@@ -72,15 +77,12 @@ def fill(
     return done
 
 
-def read(coordinates: ShardStore, keys: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
-    """Return content hash -> `latitude` and `longitude` for those of `keys` that have coordinates."""
-    wanted = set(keys)
-    rows = coordinates.table().to_pylist()
-    return {
-        r[KEY]: {LATITUDE: r[LATITUDE], LONGITUDE: r[LONGITUDE]}
-        for r in rows
-        if r[KEY] in wanted and r[LATITUDE] is not None
-    }
+def read(coordinates: ShardStore, keys: "pa.Array") -> "tuple[pa.DoubleArray, pa.DoubleArray]":
+    """Return the latitude and the longitude of (n,) contents, null for one without coordinates."""
+    table = coordinates.table()
+    rows = rows_of(keys, table[KEY].combine_chunks())
+    latitude, longitude = (take_or_null(table[name], rows) for name in (LATITUDE, LONGITUDE))
+    return latitude, longitude
 
 
 def delete_all(home: Home) -> None:

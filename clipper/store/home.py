@@ -17,10 +17,15 @@ from typing import Any, Generic, TypeVar
 from clipper import hashing
 from clipper.access import is_no_access, no_access, owner_of
 from clipper.errors import BusyError, StoreError
+from clipper.mirror import copy as copies
+from clipper.mirror.copy import Copy
+from clipper.mirror.writer import Writer
+from clipper.mirror.writer import writing as writing_to_store
 from clipper.system import replace_file
 
 # When this process took the lock of a store. Not in `Home`: each step of a run may have its own.
 _since: dict[Path, float] = {}
+_writers: dict[Path, Writer] = {}  # and what it sends to an object store with
 
 Stamp = tuple[int, int, int]
 
@@ -48,9 +53,13 @@ def move_durably(temporary: Path, path: Path) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object and its checksum atomically."""
-    text = json.dumps(hashing.with_checksum(value), indent=1, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", "utf-8")
+        temporary.write_bytes(_json_bytes(value))
+
+
+def _json_bytes(value: Mapping[str, Any]) -> bytes:
+    text = json.dumps(hashing.with_checksum(value), indent=1, sort_keys=True, ensure_ascii=False)
+    return text.encode() + b"\n"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -63,7 +72,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise StoreError(f"{path} is missing; run `clipper index` to rebuild it") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise damage_error(path, error) from error
     if not isinstance(value, dict):
         raise damage_error(path, "no JSON object")
@@ -94,7 +103,7 @@ def _is_full(error: Exception) -> bool:
 
 
 class Home:
-    """A folder that holds one atlas."""
+    """A folder that holds one atlas; that of a home on an object store is its local copy."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -111,32 +120,61 @@ class Home:
         """The folder of one model's vectors."""
         return self.store / "embeddings" / key
 
+    @property
+    def copy(self) -> Copy | None:
+        """The local copy that the folder is, of a home on an object store; None for a home in a folder."""
+        return copies.of(self.folder)
+
+    @property
+    def name(self) -> str:
+        """What a person calls the home: its URL on an object store, or its folder."""
+        return self.copy.url if self.copy else str(self.folder)
+
+    def write_current(self, value: Mapping[str, Any]) -> None:
+        """Publish: write current.json; on an object store last of all, and if nobody else published.
+
+        The caller must hold the home's lock.
+
+        Raises:
+            BusyError: another run took the lease on the object store, or published; nothing is published.
+            StoreError: the object store refuses or does not answer.
+        """
+        if self.copy:
+            _writers[self.store].publish(_json_bytes(value))
+        else:
+            write_json(self.current, value)
+
     def missing_message(self) -> str:
         """Say that the folder is missing, and how to make it."""
         if self.folder.exists():
-            return f"the home {self.folder} is not a folder; name the folder of an atlas with --home HOME"
-        command = f"clipper index FOLDER-OF-IMAGES --home {quote(str(self.folder))}"
-        return f"the home {self.folder} does not exist; make it with `{command}`"
+            return f"the home {self.name} is not a folder; name the folder of an atlas with --home HOME"
+        command = f"clipper index FOLDER-OF-IMAGES --home {quote(self.name)}"
+        return f"the home {self.name} does not exist; make it with `{command}`"
 
     @contextmanager
     def writing(self, *, timeout: float = 0.0) -> Iterator[None]:
         """Hold the home's lock; the operating system frees it when the process ends, however it ends.
 
+        On an object store the run also holds the lease there, starts from what is there, and sends what it
+        made.
+
         Raises:
-            BusyError: another run holds the lock for longer than `timeout` seconds.
-            StoreError: the folder cannot be written, or its disk is full.
+            BusyError: another run holds the lock, or the lease, for longer than `timeout` seconds.
+            StoreError: the folder cannot be written, its disk is full, or the object store refuses or does
+                not answer.
         """
         from filelock import FileLock, Timeout
 
         if not self.folder.is_dir():
             raise StoreError(self.missing_message())
+        ends = time.monotonic() + timeout
         try:
             self.store.mkdir(exist_ok=True)
             lock = FileLock(self.store / "lock")
             lock.acquire(timeout=timeout)
         except Timeout:
             raise BusyError(
-                f"another run is indexing {self.folder}; wait for it to end, then run again"
+                f"another run is indexing {self.name}; wait for it to end, then run again"
             ) from None
         except OSError as error:
             raise StoreError(
@@ -145,7 +183,8 @@ class Home:
             ) from error
         _since[self.store] = time.monotonic()
         try:
-            yield
+            with self._sending(max(ends - time.monotonic(), 0.0)):
+                yield
         except (OSError, StoreError) as error:
             if _is_full(error):
                 raise StoreError(
@@ -156,6 +195,18 @@ class Home:
         finally:
             _since.pop(self.store, None)
             lock.release()
+
+    @contextmanager
+    def _sending(self, wait: float) -> Iterator[None]:
+        """Hold the lease of a home on an object store, and send to it what is made."""
+        if self.copy is None:
+            yield
+            return
+        with writing_to_store(self.copy, wait=wait) as _writers[self.store]:
+            try:
+                yield
+            finally:
+                del _writers[self.store]
 
     def locked_seconds(self) -> float | None:
         """For how many seconds this process has held the home's lock; None if it does not hold it."""
@@ -231,7 +282,10 @@ class GivenFile(Generic[Given]):
             StoreError: the file is damaged, or written by a newer Clipper.
         """
         try:
-            value = json.loads(self.path.read_text("utf-8"))
+            text = self.path.read_text("utf-8")
+            value = json.loads(text)
+            if r"\ud" in text.lower():  # half of a surrogate pair, which JSON may hold, raises a ValueError
+                json.dumps(value, ensure_ascii=False).encode("utf-8")
         except FileNotFoundError:
             return {}
         except (ValueError, OSError, RecursionError) as error:
@@ -271,7 +325,8 @@ class GivenFile(Generic[Given]):
         """Change what people gave, under the lock; nothing is written if it stays the same.
 
         Args:
-            change: takes what the file holds, and returns what it shall hold.
+            change: takes what the file holds, and returns what it shall hold. It is called again if somebody
+                changed the file on an object store meanwhile.
 
         Returns:
             what the file holds now.
@@ -280,12 +335,20 @@ class GivenFile(Generic[Given]):
             StoreError: the file is damaged, or cannot be written.
             BusyError: another writer does not finish in time.
         """
-        with self._writing():
+        made: list[Given] = []
+
+        def changed() -> bytes | None:
             before = self.read()
-            after = change(before)
-            if after != before:
-                self._write(self._spell(after))
-        return after
+            made[:] = [change(before)]
+            return self._written(self._spell(made[0])) if made[0] != before else None
+
+        with self._writing():
+            if self._home.copy:
+                self._home.copy.exchange(self.path.name, self.path, changed)
+            elif (data := changed()) is not None:
+                with atomic_path(self.path) as temporary:
+                    temporary.write_bytes(data)
+        return made[0]
 
     def problem(self) -> str | None:
         """Return what is wrong with the file; None if nothing is."""
@@ -295,11 +358,10 @@ class GivenFile(Generic[Given]):
             return str(error).removeprefix(f"{self.path} ")
         return None
 
-    def _write(self, entry: Mapping[str, Any]) -> None:
-        """Write the entry atomically; the caller holds the lock."""
+    def _written(self, entry: Mapping[str, Any]) -> bytes:
+        """Return the bytes of a file with an entry."""
         value = hashing.with_checksum({"format": self._version, self._name: entry})
-        with atomic_path(self.path) as temporary:
-            temporary.write_text(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+        return json.dumps(value, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
     def _damaged(self, why: object) -> StoreError:
         """Return the error for a file that cannot be used."""

@@ -4,17 +4,19 @@ What does not belong here: decoding images, and anything derived from them.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from clipper.columns import integers, rows_of
 from clipper.hashing import digest
-from clipper.images.places import (
+from clipper.images.files.etags import ETAG_BYTES
+from clipper.images.files.places import (
+    ARCHIVE,
+    OFFSET,
     Contents,
-    Place,
     add_member,
     beside_rows,
     notes_on,
@@ -22,35 +24,21 @@ from clipper.images.places import (
     read_notes,
     read_places,
 )
+from clipper.store.columns.entries import BYTES, ETAG, FIRST_NS, ID, KEY, MTIME_NS, Entries
+from clipper.store.columns.keys import Keys, pairs_of
 from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-# The column with the time at which a content was first indexed; an earlier Clipper's manifest has none.
-FIRST_NS = "first_ns"
+REASON = "reason"
+# Rows of a chunk when a manifest is written, which are those of a row group: their ids fit into one column.
+_CHUNK = 1 << 20
 
 # An image's content hash before and after; None where it is not there.
 Fate = tuple[bytes | None, bytes | None]
 _NOWHERE: Fate = (None, None)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file: its id, the hash of its bytes, size and modification time.
-
-    The time is a nanosecond later if the scan came so soon after it that the file may change once more.
-
-    `first_ns` is when the scan began that first found these bytes, under any name; None if unknown. An image
-    in an archive has the `place` of its bytes there, and the archive's time.
-    """
-
-    id: str
-    content_hash: bytes
-    bytes: int
-    mtime_ns: int
-    first_ns: int | None = None
-    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -119,78 +107,119 @@ class Manifest:
     `archives` says what lies in each archive beside the entries.
     """
 
-    entries: list[Entry]
+    entries: Entries
     unreadable: dict[str, str]
     others: dict[str, int] = field(default_factory=dict, compare=False)
     archives: Mapping[str, Contents] = field(default_factory=dict, compare=False)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The version: it follows from ids and contents alone, so touching a file does not change it."""
-        contents = [(entry.id, entry.content_hash.hex()) for entry in self.entries]
-        return digest(contents, self.unreadable)
+        return digest(self.entries.identity(), self.unreadable)
 
-    def hashes(self) -> list[bytes]:
-        """Return the distinct content hashes, in the order in which they first appear."""
-        return list(self.first_entries())
-
-    def contents(self) -> dict[str, bytes]:
-        """Return id -> content hash."""
-        return {entry.id: entry.content_hash for entry in self.entries}
-
-    def first_entries(self) -> dict[bytes, Entry]:
-        """Return the first file with each distinct content, in the order in which they appear."""
-        firsts: dict[bytes, Entry] = {}
-        for entry in self.entries:
-            firsts.setdefault(entry.content_hash, entry)
-        return firsts
+    @property
+    def contents(self) -> Keys:
+        """The distinct content hashes."""
+        return self.entries.contents
 
     def changes_since(self, before: "Manifest | None") -> Changes:
         """Compare with an earlier manifest; with None, every image is new."""
-        return compare(before.contents() if before else {}, self.contents())
+        import pyarrow as pa
+
+        earlier = before.entries if before else Entries.of([])
+        changed, came = _differing(earlier, self.entries)
+        now = self.entries.keys.take(pa.array(changed.now, mask=changed.now < 0)).to_pylist()
+        fates: dict[str, Fate] = {
+            entry.id: (entry.content_hash, key)
+            for entry, key in zip(earlier.take(changed.rows), now, strict=True)
+        }
+        fates |= {entry.id: (None, entry.content_hash) for entry in self.entries.take(came)}
+        return Changes(fates, len(self.entries) - _still_there(fates))
+
+    def count_changes(self, before: "Manifest | None") -> dict[str, int]:
+        """Count the images of each kind, as the `counts` of `changes_since` do, without naming any."""
+        earlier = before.entries if before else Entries.of([])
+        changed, came = _differing(earlier, self.entries)
+        went = changed.rows[changed.now < 0]
+        moved = _common(earlier.keys.take(integers(went)), self.entries.keys.take(integers(came)))
+        other = len(changed.rows) - len(went)
+        return {
+            "added": len(came) - moved,
+            "changed": other,
+            "moved": moved,
+            "removed": len(went) - moved,
+            "unchanged": len(self.entries) - len(came) - other,
+        }
 
     def write(self, path: Path) -> None:
         """Write as Parquet."""
         import pyarrow as pa
 
-        rows = [
-            vars(entry) | {"reason": None} | (entry.place._asdict() if entry.place else {})
-            for entry in self.entries
-        ]
+        schema = _schema(with_places=bool(self.archives), with_etags=self.entries.has_etags)
+        plain = pa.schema(
+            [(name, _plain(kind)) for name, kind in zip(schema.names, schema.types, strict=True)]
+        )
         lost = [
-            {"id": image_id, "bytes": 0, "mtime_ns": 0, "reason": reason}
+            {ID: image_id, BYTES: 0, MTIME_NS: 0, REASON: reason}
             for image_id, reason in self.unreadable.items()
         ]
-        schema = _schema(with_places=bool(self.archives))
-        rows += lost + beside_rows(self.archives.values())
-        write_part(path, pa.Table.from_pylist(rows, schema=schema), notes_on(self.archives.values()))
+        others = pa.Table.from_pylist(lost + beside_rows(self.archives.values()), schema=plain)
+        own = [
+            self.entries.table[name]
+            if name in self.entries.table.column_names
+            else pa.nulls(len(self.entries), kind)
+            for name, kind in zip(plain.names, plain.types, strict=True)
+        ]
+        table = pa.concat_tables([pa.table(own, schema=plain), others]).combine_chunks()
+        chunks = [table.slice(start, _CHUNK) for start in range(0, len(table), _CHUNK)]
+        if ARCHIVE in schema.names:
+            at = schema.names.index(ARCHIVE)
+            column = table[ARCHIVE].cast(pa.string()).dictionary_encode()
+            chunks = [
+                chunk.set_column(at, ARCHIVE, column.slice(start * _CHUNK, _CHUNK))
+                for start, chunk in enumerate(chunks)
+            ]
+        written = [chunk.cast(schema) for chunk in chunks] or [schema.empty_table()]
+        write_part(path, pa.concat_tables(written), notes_on(self.archives.values()))
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
         """Read what `write` wrote."""
+        import pyarrow.compute as pc
+
         table = read_parquet(path)
-        columns = [table[name].to_pylist() for name in ("id", "content_hash", "bytes", "mtime_ns", "reason")]
-        first = table[FIRST_NS].to_pylist() if FIRST_NS in table.column_names else repeat(None, len(table))
         archives = read_notes(read_made_of(path)) if is_written(path) else {}
-        entries, reasons = [], {}
-        places = read_places(table)
-        for (image_id, key, size, time_ns, reason), first_ns, place in zip(
-            zip(*columns, strict=True), first, places, strict=True
-        ):
-            if key is not None:
-                entries.append(Entry(image_id, key, size, time_ns, first_ns, place))
-            elif place is None:
-                reasons[image_id] = reason
-            if place is not None:
-                add_member(archives, place, size, key)
-        for contents in archives.values():  # as they lie in the archive: rows are sorted by id
-            contents.images.sort(key=lambda image: image.offset)
+        has_hash = pc.is_valid(table[KEY])
+        others = table.filter(pc.invert(has_hash))
+        if archives:
+            _add_members(archives, table)
+        entries = Entries(table.filter(has_hash) if len(others) else table)
+        if ARCHIVE in others.column_names:
+            others = others.filter(pc.is_null(others[ARCHIVE]))
+        reasons = dict(zip(others[ID].to_pylist(), others[REASON].to_pylist(), strict=True))
         return cls(entries, reasons, archives=archives)
 
 
-def in_order_of_reading(entries: Iterable[Entry]) -> list[Entry]:
+def _add_members(archives: Mapping[str, Contents], table: "pa.Table") -> None:
+    """Add the files of a manifest's table that lie in archives to what these hold."""
+    rows = zip(read_places(table), table[BYTES].to_pylist(), table[KEY].to_pylist(), strict=True)
+    for place, size, key in rows:
+        if place is not None:
+            add_member(archives, place, size, key)
+    for contents in archives.values():  # as they lie in the archive: rows are sorted by id
+        contents.images.sort(key=lambda image: image.offset)
+
+
+def in_order_of_reading(entries: Entries) -> Entries:
     """Return entries in an order in which files are read once: those of an archive as they lie in it."""
-    return sorted(entries, key=lambda entry: entry.place[:1] + entry.place[2:3] if entry.place else ("", 0))
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not entries.has_places:
+        return entries
+    lying = pa.table([entries.column(ARCHIVE).fill_null(""), entries.column(OFFSET)], names=[ARCHIVE, OFFSET])
+    order = pc.sort_indices(lying, sort_keys=[(ARCHIVE, "ascending"), (OFFSET, "ascending")])
+    return entries.take(order)
 
 
 def compare(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Changes:
@@ -204,17 +233,59 @@ def _still_there(fates: Mapping[str, Fate]) -> int:
     return sum(after is not None for _, after in fates.values())
 
 
-def _schema(*, with_places: bool) -> "pa.Schema":
+class _Changed(NamedTuple):
+    """The rows of earlier files that are gone or have other bytes, and their rows now; -1 for a gone one."""
+
+    rows: "np.ndarray"
+    now: "np.ndarray"
+
+
+def _differing(before: Entries, after: Entries) -> "tuple[_Changed, np.ndarray]":
+    """Return the rows of `before` that changed or went, and those of `after` that came."""
+    import numpy as np
+
+    was = rows_of(after.ids, before.ids)
+    now = np.full(len(before), -1, np.int64)
+    stayed = np.flatnonzero(was >= 0)
+    now[was[stayed]] = stayed
+    then, new = pairs_of(before.keys), pairs_of(after.keys)
+    differs = np.ones(len(before), bool)
+    differs[was[stayed]] = (then[was[stayed]] != new[stayed]).any(axis=1)
+    rows = np.flatnonzero(differs)
+    return _Changed(rows, now[rows]), np.flatnonzero(was < 0)
+
+
+def _common(one: "pa.Array", other: "pa.Array") -> int:
+    """Count the content hashes that two columns share; one that stands there twice counts twice."""
+    import numpy as np
+
+    if not len(one) or not len(other):
+        return 0
+    keys = Keys.of(one)
+    first = np.bincount(keys.positions(one), minlength=len(keys))
+    there = keys.positions(other)
+    return int(np.minimum(first, np.bincount(there[there >= 0], minlength=len(keys))).sum())
+
+
+def _plain(kind: "pa.DataType") -> "pa.DataType":
+    """Return the type of a column while it is put together: a chunk of 2 GiB of text must not be too long."""
+    import pyarrow as pa
+
+    return pa.large_string() if pa.types.is_string(kind) or pa.types.is_dictionary(kind) else kind
+
+
+def _schema(*, with_places: bool, with_etags: bool) -> "pa.Schema":
     import pyarrow as pa
 
     return pa.schema(
         [
-            ("id", pa.string()),
-            ("content_hash", pa.binary(16)),
-            ("bytes", pa.int64()),
-            ("mtime_ns", pa.int64()),
-            ("reason", pa.string()),
+            (ID, pa.string()),
+            (KEY, pa.binary(16)),
+            (BYTES, pa.int64()),
+            (MTIME_NS, pa.int64()),
+            (REASON, pa.string()),
             (FIRST_NS, pa.int64()),
             *(place_fields() if with_places else []),
+            *([(ETAG, pa.binary(ETAG_BYTES))] if with_etags else []),
         ]
     )

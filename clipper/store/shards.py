@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from clipper import hashing
 from clipper.errors import StoreError
+from clipper.store.columns.keys import Keys
 from clipper.store.home import damage_error, move_durably
 from clipper.system import delete_unless_open
 
@@ -56,18 +58,36 @@ class ShardStore:
         self.strict = strict
         self._opened: dict[str, pa.Table | None] = {}
 
-    def keys(self) -> set[bytes]:
+    def keys(self) -> Keys:
         """Return the content hashes that have a row."""
-        return {key for table in self._tables() for key in table[KEY].to_pylist()}
+        return _keys_of(self._tables())
 
     def append(self, rows: Sequence[dict[str, object]]) -> None:
         """Write rows as one new shard."""
         if not rows:
             return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._opened.pop(self.write(rows, self.folder), None)
+
+    def write(self, rows: Sequence[dict[str, object]], folder: Path) -> str:
+        """Write rows as a shard to any folder, which exists; return its name: `take` takes it from there."""
         import pyarrow as pa
 
-        name = write_shard(self.folder, pa.Table.from_pylist(list(rows), schema=self.schema))
-        self._opened.pop(name, None)
+        return _write(folder, pa.Table.from_pylist(list(rows), schema=self.schema))
+
+    def take(self, path: Path) -> None:
+        """Move a shard that `write` wrote, elsewhere on the same disk, into this folder.
+
+        Raises:
+            StoreError: it is not there, not whole, or cannot be moved.
+        """
+        try:
+            read_shard(path)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            move_durably(path, self.folder / path.name)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be moved to {self.folder} ({error}); run again") from error
+        self._opened.pop(path.name, None)
 
     def table(self) -> "pa.Table":
         """Return all rows, memory-mapped; if a key has two rows, both, and first the one that counts."""
@@ -76,25 +96,8 @@ class ShardStore:
         # An empty table only where there is no other: to make one, pyarrow imports pandas.
         return pa.concat_tables(self._tables() or [self.schema.empty_table()])
 
-    def positions(self, keys: Sequence[bytes]) -> "tuple[pa.Table, np.ndarray]":
-        """Return all rows, and the index of the row of each of `keys`: (k,) int64.
-
-        Raises:
-            StoreError: a key has no row.
-        """
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        table = self.table()
-        where = pc.index_in(pa.array(keys, pa.binary(16)), value_set=table[KEY].combine_chunks())
-        if where.null_count:
-            raise StoreError(
-                f"{self.folder} lacks rows of indexed images; run `clipper index` to make them again"
-            )
-        return table, where.to_numpy().astype(np.int64)
-
-    def _tables(self) -> "list[pa.Table]":
+    def shards(self) -> "list[tuple[str, pa.Table]]":
+        """Return the shards that `table` joins, by name, in the order of its rows."""
         for _ in range(_TRIES):
             names = sorted(path.name for path in self.folder.glob("[!.]*.arrow"))
             try:
@@ -103,13 +106,40 @@ class ShardStore:
                         self._opened[name] = self._open(self.folder / name)
             except FileNotFoundError:
                 continue  # a writer compacted the shards after the folder was listed
-            tables = [table for name in names if (table := self._opened[name]) is not None]
-            return sorted(tables, key=lambda table: not self._is_own(table))
+            shards = [(name, table) for name in names if (table := self._opened[name]) is not None]
+            return sorted(shards, key=lambda shard: not self._is_own(shard[1]))
         raise StoreError(f"{self.folder} changes faster than it can be read; try again")
 
-    def own_keys(self) -> set[bytes]:
+    def positions(
+        self, keys: Sequence[bytes], *, among: "pa.Table | None" = None
+    ) -> "tuple[pa.Table, np.ndarray]":
+        """Return all rows, and the index of the row of each of `keys`: (k,) int64.
+
+        Args:
+            keys: content hashes.
+            among: all rows, if they are read already.
+
+        Raises:
+            StoreError: a key has no row.
+        """
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = self.table() if among is None else among
+        where = pc.index_in(pa.array(keys, pa.binary(16)), value_set=table[KEY].combine_chunks())
+        if where.null_count:
+            raise StoreError(
+                f"{self.folder} lacks rows of indexed images; run `clipper index` to make them again"
+            )
+        return table, where.to_numpy().astype(np.int64)
+
+    def _tables(self) -> "list[pa.Table]":
+        return [table for _, table in self.shards()]
+
+    def own_keys(self) -> Keys:
         """Return the content hashes that have a row of this version and revision."""
-        return {key for table in self._tables() if self._is_own(table) for key in table[KEY].to_pylist()}
+        return _keys_of([table for table in self._tables() if self._is_own(table)])
 
     def _is_own(self, table: "pa.Table") -> bool:
         return bool(table.schema.equals(self.schema, check_metadata=True))
@@ -120,6 +150,13 @@ class ShardStore:
         if (other and self.strict) or not table.schema.equals(self.schema):
             return None
         return table
+
+
+def _keys_of(tables: "Sequence[pa.Table]") -> Keys:
+    import pyarrow as pa
+
+    chunks = [chunk for table in tables for chunk in table[KEY].chunks]
+    return Keys.of(pa.chunked_array(chunks, pa.binary(16)))
 
 
 def read_shard(path: Path) -> "pa.Table":
@@ -141,10 +178,14 @@ def read_shard(path: Path) -> "pa.Table":
 
 def write_shard(folder: Path, table: "pa.Table") -> str:
     """Write a shard under its checksum as name: the same rows replace themselves, and damage shows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _write(folder, table)
+
+
+def _write(folder: Path, table: "pa.Table") -> str:
     import pyarrow as pa
 
-    folder.mkdir(parents=True, exist_ok=True)
-    growing = folder / f".{os.getpid()}.tmp"
+    growing = folder / f".{os.getpid()}.{uuid4().hex}.tmp"  # two machines may have processes of one number
     try:
         with pa.OSFile(str(growing), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
@@ -192,7 +233,7 @@ def compact(
     if dead <= DEAD_SHARE * rows and len(small) <= MANY_SMALL:
         return 0
     replaced = [path for path, table in shards.items() if len(kept[path]) < len(table) or path in small]
-    left = [path for path in replaced if kept[path]]
+    left = [path for path in replaced if len(kept[path])]
     left.sort(key=lambda path: str(shards[path].schema.metadata))
     written = {
         write_shard(folder, table) for table in _joined(shards[path].take(kept[path]) for path in left)
@@ -206,27 +247,35 @@ def compact(
 
 def _rows_to_keep(
     shards: "Mapping[Path, pa.Table]", alive: AbstractSet[bytes], made_by: str | None, reason: str | None
-) -> dict[Path, list[int]]:
-    """Return the rows of each shard that are alive and in no shard before it."""
+) -> "dict[Path, np.ndarray]":
+    """Return the rows of each shard, ascending, that are alive and in no shard before it."""
+    import numpy as np
+
     made = {path: table for path, table in shards.items() if made_by in (None, _maker(table))}
     made = dict(sorted(made.items(), key=lambda item: _revision(item[1]), reverse=True))
     failing = {path: _failing(table, reason) for path, table in made.items()}
-    good = {
-        key
-        for path, table in made.items()
-        for key, bad in zip(table[KEY].to_pylist(), failing[path], strict=True)
-        if not bad
-    }
-    seen: set[object] = set()
-    kept: dict[Path, list[int]] = {path: [] for path in shards}
+    wanted = Keys.of(alive)
+    good = _keys_of([table.filter(~failing[path]) for path, table in made.items()])
+    seen = np.zeros(len(wanted), bool)
+    seen_failures: set[object] = set()
+    kept = {path: np.empty(0, np.int64) for path in shards}
     for path, table in made.items():
-        for row, key in enumerate(table[KEY].to_pylist()):
-            bad = failing[path][row]
-            # A content that failed under several limits has a row for each.
-            identity = tuple(table.slice(row, 1).to_pylist()[0].values()) if bad else key
-            if key in alive and identity not in seen and not (bad and key in good):
-                kept[path].append(row)
-                seen.add(identity)
+        places = wanted.positions(table[KEY])
+        is_good = ~failing[path]
+        rows = np.flatnonzero((places >= 0) & is_good)
+        rows = rows[np.sort(np.unique(places[rows], return_index=True)[1])]  # of a key twice, the first
+        rows = rows[~seen[places[rows]]]
+        seen[places[rows]] = True
+        # A content that failed under several limits has a row for each. Failures are few.
+        lost = np.flatnonzero((places >= 0) & ~is_good)
+        lost = lost[~good.mask(table[KEY].take(lost))][::-1]
+        of_lost = {
+            tuple(row.values()): at
+            for at, row in zip(lost.tolist(), table.take(lost).to_pylist(), strict=True)
+        }
+        new = [at for one, at in of_lost.items() if one not in seen_failures]
+        seen_failures |= of_lost.keys()
+        kept[path] = np.sort(np.concatenate([rows, np.array(new, np.int64)]))
     return kept
 
 
@@ -238,10 +287,12 @@ def _revision(table: "pa.Table") -> bytes:
     return bytes((table.schema.metadata or {}).get(REVISION.encode(), b""))
 
 
-def _failing(table: "pa.Table", reason: str | None) -> list[bool]:
+def _failing(table: "pa.Table", reason: str | None) -> "np.ndarray":
+    import numpy as np
+
     if reason is None:
-        return [False] * len(table)
-    return [why is not None for why in table[reason].to_pylist()]
+        return np.zeros(len(table), bool)
+    return np.asarray(table[reason].is_valid(), bool)
 
 
 def _joined(tables: "Iterable[pa.Table]") -> "Iterator[pa.Table]":

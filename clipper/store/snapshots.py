@@ -5,6 +5,7 @@ the reader ends, however it ends. What does not belong here: the contents of the
 """
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,12 +19,13 @@ from clipper.errors import NoIndexError, StoreError
 from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
 from clipper.store.home import Home, read_json, write_json
-from clipper.store.staged import OPTIONAL, Staged
+from clipper.store.staged import MODEL_PARTS, OPTIONAL, Staged
 from clipper.system import IS_WINDOWS, delete_unless_held, delete_unless_open, hold
 
 FORMAT = 1
 PARTS = ("manifest", "neighbours", "metadata", "projection", "collection", *OPTIONAL)
 _TRIES = 100
+_VERSION = re.compile(r"[\w-]+")  # of a part, and the name of a folder of vectors
 
 MAX_RUNS = 20  # of the history that a snapshot keeps
 
@@ -44,10 +46,31 @@ class Run:
 
 
 @dataclass(frozen=True)
+class ModelVersion:
+    """What a snapshot has of one model: its description, the key of its vectors, one version of each part."""
+
+    model: Mapping[str, Any]
+    embeddings: str
+    parts: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The model's name, as the setting has it."""
+        return str(self.model["name"])
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's fingerprint."""
+        return str(self.model["fingerprint"])
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One version of each part, and how they were made: the contents of current.json.
 
     `seconds` is how long the run that published it took (None if unknown); `earlier` are the runs before.
+    `model`, `embeddings` and `parts` are those of the first model; `further` are the other models' own.
+    `seen_of` is the version of which this is what one model has; "" for the whole.
     """
 
     parts: Mapping[str, str]
@@ -58,6 +81,34 @@ class Snapshot:
     counts: Mapping[str, Any]
     seconds: float | None = None
     earlier: tuple[Run, ...] = ()
+    further: tuple[ModelVersion, ...] = ()
+    seen_of: str = ""
+
+    @property
+    def models(self) -> tuple[ModelVersion, ...]:
+        """What there is of each model, the first one first."""
+        own = {name: version for name, version in self.parts.items() if name in MODEL_PARTS}
+        return (ModelVersion(self.model, self.embeddings, own), *self.further)
+
+    def of_model(self, fingerprint: str) -> "Snapshot":
+        """Return the snapshot as a model has it: its own parts, and those that all models share.
+
+        Raises:
+            KeyError: the snapshot has no such model.
+        """
+        for each in self.models:
+            if each.fingerprint == fingerprint:
+                shared = {name: of for name, of in self.parts.items() if name not in MODEL_PARTS}
+                parts = {**shared, **each.parts}
+                return replace(
+                    self, parts=parts, model=each.model, embeddings=each.embeddings, seen_of=self.version
+                )
+        raise KeyError(fingerprint)
+
+    def versions_of(self, part: str) -> set[str]:
+        """Return the versions of a part that the snapshot names, over all its models."""
+        of_all = [self.parts, *(each.parts for each in self.further)]
+        return {parts[part] for parts in of_all if part in parts}
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -67,12 +118,28 @@ class Snapshot:
     @property
     def version(self) -> str:
         """The name of this snapshot: it changes with any part and with the images folder."""
-        return version_of(self.parts, embeddings=self.embeddings, images=self.images)
+        return self.seen_of or version_of(
+            self.parts, embeddings=self.embeddings, images=self.images, further=self.further
+        )
 
 
-def version_of(parts: Mapping[str, str], *, embeddings: str, images: str) -> str:
-    """Return the name of a snapshot of these parts, vectors and images folder."""
-    return digest(dict(parts), embeddings, images)
+def version_of(
+    parts: Mapping[str, str], *, embeddings: str, images: str, further: Sequence[ModelVersion] = ()
+) -> str:
+    """Return the name of a snapshot of these parts, vectors, images folder and further models."""
+    others = [(each.embeddings, dict(each.parts)) for each in further]
+    return digest(dict(parts), embeddings, images, *([others] if others else []))
+
+
+def short_name(model: str) -> str:
+    """Return a model's name without what leads to it: "siglip2-base" of "google/siglip2-base"."""
+    return model.rstrip("/").rpartition("/")[2]
+
+
+def short_names(models: Sequence[str]) -> list[str]:
+    """Return the short name of each of some models; of those that would have the same, the whole one."""
+    short = [short_name(model) for model in models]
+    return [one if short.count(one) == 1 else model for one, model in zip(short, models, strict=True)]
 
 
 class SnapshotLease:
@@ -124,8 +191,8 @@ def no_index(home: Home) -> NoIndexError:
         return NoIndexError(home.missing_message())
     has_images = any((home.folder / name).exists() for name in (CONFIG_NAME, DEFAULT_IMAGES))
     named = "" if has_images else "FOLDER-OF-IMAGES "
-    command = f"clipper index {named}--home {quote(str(home.folder))}"
-    return NoIndexError(f"{home.folder} has no index yet; make one with `{command}`")
+    command = f"clipper index {named}--home {quote(home.name)}"
+    return NoIndexError(f"{home.name} has no index yet; make one with `{command}`")
 
 
 def lease(home: Home) -> tuple[Snapshot, SnapshotLease]:
@@ -163,8 +230,8 @@ def publish(home: Home, snapshot: Snapshot) -> bool:
     before = current(home)
     is_new, is_renamed = True, False
     if before is not None and before.version == snapshot.version:
-        is_new, is_renamed = False, snapshot.model != before.model
-        snapshot = replace(before, model=snapshot.model)
+        is_renamed = [each.model for each in snapshot.models] != [each.model for each in before.models]
+        is_new, snapshot = False, replace(before, model=snapshot.model, further=snapshot.further)
     entry = {
         "format": FORMAT,
         "parts": dict(snapshot.parts),
@@ -176,11 +243,60 @@ def publish(home: Home, snapshot: Snapshot) -> bool:
         "seconds": snapshot.seconds,
         "earlier": [run.to_json() for run in _earlier(home, snapshot, before)],
     }
+    if snapshot.further:
+        entry["further"] = [vars(each) for each in snapshot.further]
+    if home.copy:  # it tells other machines which lease file belongs to it
+        entry["version"] = snapshot.version
     if not lease_path(home, snapshot).exists():  # otherwise a reader may have a lock on it
         write_json(lease_path(home, snapshot), entry)
     if is_new or is_renamed:
-        write_json(home.current, entry)
+        home.write_current(entry)
     return is_new
+
+
+def refresh(home: Home, *, wait: bool = True) -> None:
+    """Bring the local copy of a home on an object store up to date; do nothing for a home in a folder.
+
+    The store is asked every few seconds at most. What earlier versions had is deleted, unless a reader has
+    one of them open, or a run works here.
+
+    Args:
+        home: any.
+        wait: for what is fetched. If not, it is fetched in the background, and an error is logged.
+
+    Raises:
+        StoreError: the store refuses or does not answer, or the copy cannot be written.
+    """
+    if home.copy:
+        home.copy.refresh(lambda: _tidy_copy(home), wait=wait)
+
+
+def _tidy_copy(home: Home) -> None:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(home.store / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return  # a run tidies by itself
+    try:
+        if home.current.exists():
+            tidy(home)
+    finally:
+        lock.release()
+
+
+def tidy(home: Home) -> tuple[list[Snapshot], list[Path]]:
+    """Delete what neither the published snapshot nor a leased one needs. The caller holds the home's lock.
+
+    Returns:
+        the snapshots that remain, and what this user may not delete.
+    """
+    alive = drop_unleased(home)
+    left = prune(home, alive)
+    if home.copy and len(alive) == 1:
+        home.copy.drop_stale_rows()
+    return alive, left
 
 
 def drop_unleased(home: Home) -> list[Snapshot]:
@@ -210,7 +326,7 @@ def prune(home: Home, alive: Sequence[Snapshot]) -> list[Path]:
     """
     left: list[Path] = []
     for name in PARTS:
-        versions = {snapshot.parts.get(name) for snapshot in alive}
+        versions = {version for snapshot in alive for version in snapshot.versions_of(name)}
         for entry in sorted((home.store / name).glob("*"), key=_table_first):
             if entry.name.split(".", 1)[0] not in versions:
                 _remove_if_allowed(entry, left)
@@ -229,6 +345,15 @@ def _remove_if_allowed(entry: Path, left: list[Path]) -> None:
 
 def staged_from(snapshot: Snapshot) -> Staged:
     """Return a snapshot's parts as the parts that the next run starts from."""
+    staged = _staged_from(snapshot)
+    for each in snapshot.further:
+        own = _staged_from(snapshot.of_model(each.fingerprint))
+        staged = staged.with_model(each.fingerprint, vars(own))
+    return staged
+
+
+def _staged_from(snapshot: Snapshot) -> Staged:
+    """Return the parts of a snapshot's first model as staged ones."""
     parts = snapshot.parts
     return Staged(
         manifest=parts["manifest"],
@@ -245,6 +370,7 @@ def staged_from(snapshot: Snapshot) -> Staged:
         label_issues=parts.get("label_issues", ""),
         word_columns=parts.get("word_columns", ""),
         drift=parts.get("drift", ""),
+        agreement=parts.get("agreement", ""),
         images=snapshot.images,
         model=dict(snapshot.model),
         embeddings=snapshot.embeddings,
@@ -291,7 +417,7 @@ def _read(path: Path) -> Snapshot:
             "upgrade Clipper, or delete the file and run `clipper index`"
         )
     try:
-        return Snapshot(
+        snapshot = Snapshot(
             parts=entry["parts"],
             images=entry["images"],
             model=entry["model"],
@@ -300,9 +426,22 @@ def _read(path: Path) -> Snapshot:
             counts=entry["counts"],
             seconds=entry.get("seconds"),
             earlier=runs_from_json(entry.get("earlier")),
+            further=tuple(ModelVersion(**each) for each in entry.get("further", ())),
         )
-    except (KeyError, ValueError, TypeError) as error:
+        _refuse_paths(snapshot)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise StoreError(f"{path} is damaged ({error!r}); delete it and run `clipper index`") from error
+    return snapshot
+
+
+def _refuse_paths(snapshot: Snapshot) -> None:
+    """Raise ValueError if a version would name a file outside its folder: other people may write it."""
+    names = [snapshot.embeddings, *snapshot.parts.values()]
+    for each in snapshot.further:
+        names += [each.embeddings, *each.parts.values()]
+    for name in names:
+        if not _VERSION.fullmatch(name):
+            raise ValueError(f"{name!r} is no version")
 
 
 def remove(entry: Path) -> None:

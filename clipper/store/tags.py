@@ -7,10 +7,15 @@ column made of the tags (`metadata/join.py`), and the viewer's buttons for them.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clipper.columns import integers, strings
+from clipper.store.columns.keys import KEY_BYTES, Keys
 from clipper.store.home import GivenFile, Home
 from clipper.text import short_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMAT = 1
 MAX_LENGTH = 60  # characters
@@ -106,6 +111,7 @@ def edit(home: Home, edits: Sequence[Edit]) -> list[Edit]:
 
     def change(tags: Tags) -> Tags:
         after = dict(tags)
+        made.clear()  # of a try that somebody else's change came before
         for tag, images, adds in wanted:
             had = after.get(tag, frozenset())
             if adds and not had and len(after) >= MAX_TAGS:
@@ -117,6 +123,23 @@ def edit(home: Home, edits: Sequence[Edit]) -> list[Edit]:
 
     _change(home, change)
     return made
+
+
+def of_contents(tags: Mapping[str, Iterable[bytes]], contents: Keys) -> "pa.ListArray":
+    """Return the tags of each content in alphabetical order: (n,) lists of large_string."""
+    import numpy as np
+    import pyarrow as pa
+
+    names = sorted(tags)
+    found = [contents.positions([key for key in tags[name] if len(key) == KEY_BYTES]) for name in names]
+    at = np.concatenate([np.empty(0, np.int64), *found])
+    tag = np.repeat(np.arange(len(names)), [len(rows) for rows in found])[at >= 0]
+    at = at[at >= 0]
+    order = np.argsort(at, kind="stable")  # of one content, the tags stay in their order
+    starts = pa.py_buffer(np.searchsorted(at[order], np.arange(len(contents) + 1)).astype(np.int32))
+    texts = strings(names).take(integers(tag[order]))
+    kind = pa.list_(pa.large_string())
+    return pa.Array.from_buffers(kind, len(contents), [None, starts], children=[texts])
 
 
 def by_image(tags: Mapping[str, Iterable[bytes]]) -> dict[bytes, list[str]]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import _muon
 
-from clipper.models.clip import cpu_has_bf16
+from clipper.models.engines.towers import cpu_has_bf16
 from data.sample.augmentation import Augmenter
 from data.sample.flat import FlatDrawings
 from data.sample.texts import TextSampler

@@ -14,28 +14,30 @@ from clipper.images.decode import DECODER_VERSION, PIXELS_VERSION
 from clipper.images.picture.measures import MEASURE_VERSION
 from clipper.images.picture.signature import SIGNATURE_VERSION
 from clipper.indexing import collect, metadata, neighbours, project, publish, scan
-from clipper.indexing.embed import CONTENT_PARTS, embed_images
+from clipper.indexing.contents.rows import CONTENT_PARTS
+from clipper.indexing.embed import embed_images
 from clipper.indexing.neighbours import NEIGHBOURS_VERSION
 from clipper.metadata.join import METADATA_VERSION
+from clipper.models.hub import reporting
 from clipper.models.source import PREPROCESS_VERSION
 from clipper.projection.layout import PROJECTION_VERSION
 from clipper.store.facts import FACTS_VERSION
 from pipelines import previews
-from pipelines.compat import observable_asset
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
-from pipelines.failures import asset, fail_in_one_line, multi_asset
-from pipelines.presentation import materialized, observed
+from pipelines.naming import Blueprint, asset, multi_asset, observable_asset
+from pipelines.presentation import download_lines, materialized, observed
 from pipelines.resources import HomeResource
+from pipelines.running.model_pool import model_turn
 
 # What all assets have in common; Dagster's catalog and asset graph filter by it.
-_COMMON: dict[str, Any] = {"group_name": "atlas", "owners": ["team:clipper"]}
+_COMMON: dict[str, Any] = {"owners": ["team:clipper"]}
 # How a part is stored: rows by content hash, which all versions share, or one file for each version.
 _BY_CONTENT = {"clipper/stored": "by-content"}
 _BY_VERSION = {"clipper/stored": "by-version"}
 
 
 @observable_asset(
-    dg.AssetSpec(
+    spec=dg.AssetSpec(
         "images_folder",
         kinds={"source", "file"},
         description="Your images, and the metadata and labels beside them. Clipper never writes here.\n\nThe "
@@ -43,13 +45,12 @@ _BY_VERSION = {"clipper/stored": "by-version"}
         **_COMMON,
     )
 )
-@fail_in_one_line
 def images_folder(home: HomeResource) -> dg.ObserveResult:
     """Observe the images folder."""
     return observed(home.settings())
 
 
-@asset(deps=[images_folder], kinds={"parquet"}, tags=_BY_VERSION, **_COMMON)
+@asset(deps=["images_folder"], kinds={"parquet"}, tags=_BY_VERSION, **_COMMON)
 def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResult:
     """Every file in the images folder: path, content hash, size and time.
 
@@ -58,11 +59,11 @@ def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResu
     """
     work = home.workspace(**overrides(config))
     step = scan.scan_images(work)
-    return materialized(step, file=work.home.part("manifest", step.version))
+    return materialized(step, home=work.home)
 
 
 # One decoding gives three parts, and each can be requested alone.
-_content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, tags=_BY_CONTENT, **_COMMON)
+_content_spec = partial(dg.AssetSpec, deps=["image_manifest"], skippable=True, tags=_BY_CONTENT, **_COMMON)
 
 
 @multi_asset(
@@ -95,15 +96,18 @@ def image_contents(
     context: dg.AssetExecutionContext, home: HomeResource, config: EmbedConfig
 ) -> Iterator[dg.MaterializeResult]:
     """Decode each new image once, for its vector, its thumbnail and its facts."""
-    wanted = [name for name in CONTENT_PARTS if dg.AssetKey(name) in context.selected_asset_keys]
+    wanted = [name for name in CONTENT_PARTS if home.names.key(name) in context.selected_asset_keys]
     work = home.workspace(**overrides(config))
-    for name, step in embed_images(work, wanted=wanted).items():
+    work.model_turn = partial(model_turn, context)
+    with reporting(download_lines(context.log.info)):
+        steps = embed_images(work, wanted=wanted)
+    for name, step in steps.items():
         yield materialized(step, preview=previews.thumbnail_sheet(work) if name == "thumbnails" else None)
 
 
 @asset(
     # The tables are read from the folder here; everything else about the images comes from their facts.
-    deps=[images_folder, "image_manifest", "image_facts"],
+    deps=["images_folder", "image_manifest", "image_facts"],
     kinds={"parquet"},
     tags=_BY_VERSION,
     code_version=METADATA_VERSION,
@@ -117,7 +121,7 @@ def image_metadata(home: HomeResource) -> dg.MaterializeResult:
     """
     work = home.workspace()
     step = metadata.join_metadata(work)
-    return materialized(step, file=work.home.part("metadata", step.version))
+    return materialized(step, home=work.home)
 
 
 @asset(
@@ -134,7 +138,7 @@ def image_neighbours(home: HomeResource) -> dg.MaterializeResult:
     """
     work = home.workspace()
     step = neighbours.find_neighbours(work)
-    return materialized(step, file=work.home.part("neighbours", step.version))
+    return materialized(step, home=work.home)
 
 
 @asset(
@@ -152,8 +156,7 @@ def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.Material
     """
     work = home.workspace(**overrides(config, prefix="umap_"))
     step = project.project_images(work)
-    file = work.home.part("projection", step.version)
-    return materialized(step, preview=previews.map_preview(work), file=file)
+    return materialized(step, home=work.home, preview=previews.map_previews(work))
 
 
 @asset(
@@ -168,7 +171,8 @@ def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
 
     Each version is a sealed collection of its own, made from the one before: readers are never disturbed.
     """
-    return materialized(collect.collect(home.workspace()))
+    work = home.workspace()
+    return materialized(collect.collect(work), home=work.home)
 
 
 @asset(
@@ -198,10 +202,13 @@ def atlas(home: HomeResource, config: PublishConfig) -> dg.MaterializeResult:
     """
     work = home.workspace(**overrides(config))
     step = publish.publish(work)
-    return materialized(step, file=work.home.current, see_it=f"clipper view --home {work.home.folder}")
+    more: dict[str, Any] = {"see_it": f"clipper view --home {work.home.name}"}
+    if work.settings.map_url:
+        more = {"map": dg.MetadataValue.url(work.settings.map_url)} | more
+    return materialized(step, file=work.home.current, **more)
 
 
-ASSETS = [
+ASSETS: list[Blueprint] = [
     images_folder,
     image_manifest,
     image_contents,

@@ -20,12 +20,11 @@ from pipelines.config import (
     WordsConfig,
     overrides,
 )
-from pipelines.failures import asset
+from pipelines.naming import Blueprint, asset
 from pipelines.presentation import materialized
 from pipelines.resources import HomeResource
 
 _INSIGHT: dict[str, Any] = {
-    "group_name": "atlas",
     "owners": ["team:clipper"],
     "kinds": {"numpy", "parquet"},
     "tags": {"clipper/stored": "by-version"},
@@ -42,7 +41,8 @@ def image_scores(home: HomeResource, config: ScoresConfig) -> dg.MaterializeResu
 
     The scores are columns: the map is coloured, and images are sorted and filtered by them.
     """
-    return materialized(scores.score_images(home.workspace(**overrides(config))))
+    work = home.workspace(**overrides(config))
+    return materialized(scores.score_images(work), home=work.home)
 
 
 @asset(
@@ -57,7 +57,8 @@ def image_clusters(home: HomeResource, config: ClustersConfig) -> dg.Materialize
     """
     work = home.workspace(**overrides(config))
     step = clusters.cluster_images(work)
-    return materialized(step, preview=previews.faces_sheet(work) if step.version else None)
+    preview = previews.faces_sheet(work) if step.version else None
+    return materialized(step, home=work.home, preview=preview)
 
 
 @asset(deps=["image_clusters", "image_metadata"], code_version=names.NAMES_VERSION, **_INSIGHT)
@@ -66,7 +67,8 @@ def cluster_names(home: HomeResource, config: NamesConfig) -> dg.MaterializeResu
 
     The words are the dataset's own, a shipped vocabulary, and the home's `vocabulary.txt`.
     """
-    return materialized(names.name_clusters(home.workspace(**overrides(config))))
+    work = home.workspace(**overrides(config))
+    return materialized(names.name_clusters(work), home=work.home)
 
 
 @asset(
@@ -77,13 +79,15 @@ def cluster_names(home: HomeResource, config: NamesConfig) -> dg.MaterializeResu
 )
 def duplicates_asset(home: HomeResource, config: DuplicatesConfig) -> dg.MaterializeResult:
     """Images that are double, exactly or nearly, in groups, each with the image to keep."""
-    return materialized(duplicates.find_duplicates(home.workspace(**overrides(config))))
+    work = home.workspace(**overrides(config))
+    return materialized(duplicates.find_duplicates(work), home=work.home)
 
 
 @asset(deps=["image_neighbours", "image_metadata"], code_version=labels.LABELS_VERSION, **_INSIGHT)
 def label_issues(home: HomeResource, config: LabelsConfig) -> dg.MaterializeResult:
     """Images whose neighbours say another label than their own, in each column of categories."""
-    return materialized(labels.find_label_issues(home.workspace(**overrides(config))))
+    work = home.workspace(**overrides(config))
+    return materialized(labels.find_label_issues(work), home=work.home)
 
 
 @asset(
@@ -93,7 +97,8 @@ def label_issues(home: HomeResource, config: LabelsConfig) -> dg.MaterializeResu
 )
 def word_columns(home: HomeResource, config: WordsConfig) -> dg.MaterializeResult:
     """A column for each list of words that people keep: the nearest word of each image, or none."""
-    return materialized(words.make_word_columns(home.workspace(**overrides(config))))
+    work = home.workspace(**overrides(config))
+    return materialized(words.make_word_columns(work), home=work.home)
 
 
 @asset(
@@ -107,9 +112,10 @@ def drift_asset(home: HomeResource, config: DriftConfig) -> dg.MaterializeResult
 
     Clusters that appeared, grew, shrank or vanished, images unlike all before, and a two-sample test.
     """
-    return materialized(drift.measure_drift(home.workspace(**overrides(config))))
+    work = home.workspace(**overrides(config))
+    return materialized(drift.measure_drift(work), home=work.home)
 
 
-INSIGHTS = [
+INSIGHTS: list[Blueprint] = [
     image_scores, image_clusters, cluster_names, duplicates_asset, label_issues, word_columns, drift_asset,
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Several atlases: cards to choose from, and two side by side that answer one query."""
+"""Several atlases: cards to choose from, and two side by side that answer one query; one of two models."""
 
 import json
 import shutil
@@ -17,12 +17,12 @@ Visit = Callable[..., SimpleNamespace]
 
 
 @pytest.fixture(scope="module")
-def address(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(sample_home: Path, two_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("homes")
     other = Path(shutil.copytree(sample_home, folder / "other"))
     (folder / "empty").mkdir()
     (folder / "empty" / "clipper.toml").write_text('title = "<b>Not yet</b>"')
-    told = {"emoji": sample_home, "other": other, "empty": folder / "empty"}
+    told = {"emoji": sample_home, "other": other, "empty": folder / "empty", "models": two_models}
     homes = json.dumps({name: str(home) for name, home in told.items()})
     with serving(None, environment={"CLIPPER_HOMES": homes}) as url:
         yield url
@@ -39,7 +39,7 @@ def test_cards_are_chosen_by_keys_and_lead_to_their_atlas_and_back(
 ) -> None:
     seen = visit(address, ready=False, scheme=scheme, width=width)
     page = seen.page
-    expect(cards(page)).to_have_count(3)
+    expect(cards(page)).to_have_count(4)
     expect(cards(page).nth(0)).to_contain_text("1,870 images")
     expect(cards(page).nth(2)).to_contain_text("<b>Not yet</b>")
     expect(cards(page).nth(2)).to_contain_text("clipper index")
@@ -60,7 +60,7 @@ def test_cards_are_chosen_by_keys_and_lead_to_their_atlas_and_back(
         if page.locator(".results .card img").evaluate_all(loaded):
             break
     page.locator("header a").first.click()
-    expect(cards(page)).to_have_count(3)
+    expect(cards(page)).to_have_count(4)
     clean(seen)
 
 
@@ -100,4 +100,94 @@ def test_a_narrow_window_stacks_two_atlases_and_a_strange_address_shows_the_firs
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert (found := violations(page)) == [], described(found)
     assert [option.input_value() for option in page.locator("select").all()] == ["emoji", "other"]
+    clean(seen)
+
+
+# Of each map on the page, its own first: the label of each star, and the pixels of its picture.
+MAPS = """() => {
+    const all = [...Bokeh.documents[0]._all_models.values()]
+    const figures = all.filter((model) => model.type === "Figure").sort((a, b) => (a.name ? 1 : -1))
+    return figures.map((figure) => {
+        const sources = figure.renderers.map((renderer) => renderer.data_source)
+        const stars = sources.find((source) => source.data.star)
+        const image = sources.find((source) => source.data.image)
+        return [[...stars.data.label], image.data.image[0].length]
+    })
+}"""
+
+
+def maps(page: Any, *, query: str, count: int) -> None:
+    """Wait until so many maps have a picture and the star of a query, and no more are there."""
+    for _ in within_a_minute(page):
+        found = page.evaluate(MAPS)
+        if len(found) == count and all(stars == [query] and pixels > 4 for stars, pixels in found):
+            return
+    raise AssertionError(f"the maps are {page.evaluate(MAPS)}")
+
+
+def choose_model(page: Any, label: str, model: str) -> None:
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option", name=model, exact=True).click()
+
+
+def selected(page: Any, count: int) -> None:
+    expect(page.get_by_role("tab", name="Selection")).to_have_text(f"Selection{count}")
+
+
+@pytest.mark.slow
+def test_maps_of_two_models_have_one_query_and_one_selection_also_in_a_link_and_in_a_narrow_window(
+    visit: Visit, address: str
+) -> None:
+    seen = visit(f"{address}/models?q=cat", width=1500)
+    page, beside = seen.page, ".map-beside .outline-over"
+    if not page.locator(".models").is_visible():  # the legend begins folded
+        page.locator(".legend-card .fold .toggle").click()
+    choose_model(page, "And beside it", "other")
+    expect(page.locator(".title-over")).to_contain_text("other")
+    maps(page, query="cat", count=2)
+    if page.locator(".models").is_visible():
+        page.locator(".legend-card .fold .toggle").click()
+    expect(page.locator(".legend-card .fold .toggle")).to_contain_text("Map by clip-emoji")
+    page.keyboard.press("b")
+    box = page.locator(beside).bounding_box()
+    page.mouse.move(box["x"] + 0.02 * box["width"], box["y"] + 0.1 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.98 * box["width"], box["y"] + 0.97 * box["height"], steps=5)
+    page.mouse.up()
+    selected(page, 24)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    link = page.url
+    again = visit(link, width=420)
+    selected(again.page, 24)
+    assert again.page.locator(".map-beside").is_hidden()
+    again.page.locator(".legend-card .fold .toggle").click()
+    expect(again.page.get_by_label("Beside it, in a wider window", exact=True)).to_be_visible()
+    again.page.locator(".legend-card .fold .toggle").click()
+    assert again.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    again.page.set_viewport_size({"width": 1500, "height": 800})
+    expect(again.page.locator(".title-over")).to_contain_text("other")
+    maps(again.page, query="cat", count=2)
+    page.get_by_role("button", name="Close this map").click()
+    expect(page.locator(".title-over")).to_have_count(0)
+    maps(page, query="cat", count=1)
+    if not page.locator(".models").is_visible():
+        page.locator(".legend-card .fold .toggle").click()
+    choose_model(page, "Map by", "other")
+    page.wait_for_url("**model=other**")
+    maps(page, query="cat", count=1)
+    selected(page, 24)
+    clean(seen)
+    clean(again)
+
+
+@pytest.mark.slow
+def test_a_link_to_two_maps_that_is_opened_in_a_narrow_window_has_the_query_on_both_once_there_is_room(
+    visit: Visit, address: str
+) -> None:
+    """The second map came to the page after its first query, which it then never showed."""
+    seen = visit(f"{address}/models?q=cat&beside=other", width=420)
+    seen.page.wait_for_timeout(1_000)  # the second map is made, and has no room
+    seen.page.set_viewport_size({"width": 1500, "height": 800})
+    expect(seen.page.locator(".title-over")).to_contain_text("other")
+    maps(seen.page, query="cat", count=2)
     clean(seen)

@@ -65,8 +65,8 @@ def watch(moments: Moments) -> None:
     moments.around(Path, "rename", renamed)
     moments.around(Path, "unlink", deleted)
     moments.around(shutil, "rmtree", deleted)
-    moments.around(build, "_fill", lambda *_: "filling of the collection")
-    moments.around(build, "_tune", lambda *_: "sealing of the collection")
+    moments.around(build, "_fill", lambda *_, **__: "filling of the collection")
+    moments.around(build, "_tune", lambda *_, **__: "sealing of the collection")
     copyfile = shutil.copyfile
 
     def copied(source: Path, target: Path) -> Path:

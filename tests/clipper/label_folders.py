@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from joined_metadata import entries_of, keys_of
 from PIL import Image
 
 from clipper.annotations.combine import Objects, combine
@@ -59,8 +61,8 @@ def objects_in(
 def entries(objects: Objects, folder: Path) -> dict[str, dict[str, Any]]:
     """The columns of each image that has some."""
     ids = [image.id for image in ImageFolder(str(folder)).list_images()]
-    source = source_of(objects.images, ids, name="labels")
-    return dict(zip(source.keys, map(dict, source.pick(range(len(source.keys)))), strict=True))
+    source = source_of(objects.images, pa.array(ids, pa.large_string()), name="labels")
+    return dict(zip(keys_of(source), entries_of(source), strict=True))
 
 
 def boxes(objects: Objects) -> list[tuple[Any, ...]]:

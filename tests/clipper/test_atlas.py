@@ -261,7 +261,8 @@ def test_where_texts_meet_images_they_weigh_as_the_map_weighs_them(
         sample_engine.embed_text("heart"),
         sample_atlas.vectors[sample_engine.row("cat.jpg")],
     )
-    weight = sample_engine.settings.cross_modal_weight
+    weight = sample_engine.cross_modal_weight
+    assert weight == 2.5  # CLIPScore's, for CLIP
     both = sample_engine.query_vector(Query(text="heart like:cat.jpg"))
     assert np.allclose(both, combine([text, image], [weight, 1]), atol=1e-6)
     apart = sample_engine.query_vector(Query(text="heart +cat"))

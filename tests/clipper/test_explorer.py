@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -57,6 +58,27 @@ def test_a_search_before_the_page_is_open_is_what_the_page_begins_with(explorer:
     assert explorer.address.endswith("&q=a+cat+%26+a+dog")
     explorer.search("")
     assert "q=" not in explorer.address
+
+
+def test_an_explorer_of_a_further_model_begins_with_its_map_and_follows_the_page_to_another(two_models: Path):
+    first, other = clipper.open(two_models), clipper.open(two_models, model="other")
+    page = {
+        "open": True, "version": first.version, "model": "other", "query": "cat", "selection": first.ids[:2],
+        "results": first.ids[3:5], "similarity": [0.5, 0.25],
+    }  # fmt: skip
+    server = SimpleNamespace(port=1, path="viewer", is_running=True, ask=lambda *_, **__: page)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(servers, "server_of", lambda _: server)
+        explorers = [atlas.explore(proxy="") for atlas in (first, other)]
+    assert ["model=other" in explorer.address for explorer in explorers] == [False, True]
+    for model, atlas in (("other", other), (first.model, first), ("", first)):
+        page["model"] = model  # as a visitor switches it; "" while no page is open
+        for explorer in explorers:
+            found = explorer.results
+            assert found["id"].tolist() == first.ids[3:5]
+            expected = atlas.points.loc[found["id"], ["x", "y"]].to_numpy()
+            assert (found[["x", "y"]].to_numpy() == expected).all()
+            assert explorer.selection.index.tolist() == first.ids[:2]
 
 
 def test_outside_of_a_notebook_it_tells_its_address(explorer: Explorer):

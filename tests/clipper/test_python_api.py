@@ -223,8 +223,9 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
     assert public == {
         "axes", "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between",
         "duplicates", "explore", "export", "export_page", "failures", "forget_words", "home", "ids", "image",
-        "indexed_at", "info", "keep_words", "kept_words", "label_issues", "labels", "metadata", "objects",
-        "outliers", "plot", "points", "rename_cluster", "search", "similar", "tags", "thumbnail", "title",
+        "indexed_at", "info", "keep_words", "kept_words", "label_issues", "labels", "metadata", "model",
+        "models", "objects", "outliers", "plot", "points", "rename_cluster", "search", "similar", "tags",
+        "thumbnail", "title",
         "vectors", "version", "views",
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clipper.errors import ClipperError
-from clipper.query import MAX_TEXT_LENGTH, Query, clip_score, combine, rank_exactly
+from clipper.query import MAX_TEXT_LENGTH, Query, ScoreScale, combine, rank_exactly
 from clipper.query_syntax import MAX_TERMS, Term
 
 A, B = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
@@ -54,13 +54,13 @@ def test_terms_that_nearly_take_each_other_away_are_still_searched_for():
 
 def test_candidates_are_ranked_by_cosine_and_equal_ones_by_row():
     vectors = np.stack([A, B, (A + B) / 2**0.5, A, -A]).astype(np.float32)
-    rows, similarity = rank_exactly(A, vectors, np.array([4, 3, 2, 1, 0]), k=9)
+    rows, similarity = rank_exactly(vectors @ A, np.array([4, 3, 2, 1, 0]), k=9)
     assert rows.tolist() == [0, 3, 2, 1, 4]
     assert similarity == pytest.approx([1, 1, 0.5**0.5, 0, -1])
     assert (rows.dtype, similarity.dtype) == (np.int64, np.float32)
-    assert rank_exactly(A, vectors, np.array([4, 3, 1]), k=1)[0].tolist() == [3]
-    assert rank_exactly(A, vectors, np.array([], np.int64), k=3)[0].tolist() == []
+    assert rank_exactly(vectors @ A, np.array([4, 3, 1]), k=1)[0].tolist() == [3]
+    assert rank_exactly(vectors @ A, np.array([], np.int64), k=3)[0].tolist() == []
 
 
 def test_the_scale_of_clipscore_runs_from_0_to_100():
-    assert [clip_score(s) for s in (-0.2, 0, 0.2, 0.4, 0.9)] == pytest.approx([0, 0, 50, 100, 100])
+    assert [ScoreScale().score(s) for s in (-0.2, 0, 0.2, 0.4, 0.9)] == pytest.approx([0, 0, 50, 100, 100])

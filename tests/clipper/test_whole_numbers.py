@@ -15,6 +15,7 @@ import pytest
 from homes import draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joined_metadata import join
 
 import clipper
 from clipper.atlas import Atlas
@@ -24,7 +25,7 @@ from clipper.export.drawing.colours import colour_by
 from clipper.export.formats.folders import csv_text
 from clipper.export.page.data import columns as page_columns
 from clipper.metadata.columns import Column, with_roles
-from clipper.metadata.join import Source, join
+from clipper.metadata.entries import Source
 from clipper.metadata.matching import match_cells
 from clipper.metadata.sources import read
 from clipper.metadata.values.integers import as_offsets, to_frame

@@ -9,7 +9,6 @@ import dagster as dg
 import pytest
 
 from pipelines import automation
-from pipelines.automation import folder_changes
 from pipelines.definitions import build_definitions
 from pipelines.resources import HomeResource
 
@@ -56,13 +55,13 @@ def reindex_in(instance: dg.DagsterInstance) -> Reindex:
 @pytest.fixture
 def tick(small_home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Tick:
     """A tick of the sensor that watches the small home's folder, some seconds from now."""
-    resources = {"home": HomeResource(home=str(small_home))}
+    sensors = {made.name: made for made in build_definitions(HomeResource(home=str(small_home))).sensors}
     now = time.time
 
     def evaluate(cursor: str | None = None, *, after: float = 0.0) -> dg.SensorResult | dg.SkipReason:
         with monkeypatch.context() as patch:
             patch.setattr(automation.time, "time", lambda: now() + after)
-            with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
-                return folder_changes(context)
+            with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+                return sensors["folder_changes"](context)
 
     return evaluate

@@ -26,16 +26,22 @@ def make_instance(folder: Path) -> Path:
 
 
 @contextmanager
-def dagster_dev(home: Path, instance: Path, *, end: int = signal.SIGINT) -> Iterator[str]:
-    """Its address; at the end its processes get the signal `end`, all of them."""
+def dagster_dev(
+    home: Path, instance: Path, *, end: int = signal.SIGINT, load: tuple[str, ...] = (), **more: str
+) -> Iterator[str]:
+    """Its address; at the end its processes get the signal `end`, all of them.
+
+    `load`: options that name what it loads instead of the clone's workspace.yaml; `more`: its environment.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"CLIPPER_HOME": str(home), "DAGSTER_HOME": str(instance)}
+    environment = os.environ | {"CLIPPER_HOME": str(home), "DAGSTER_HOME": str(instance)} | more
     environment["CLIPPER_SCHEDULE"] = "0 0 1 1 *"  # a test that runs at two in the morning makes no other run
     log = (instance / "log.txt").open("a")
+    load = load or ("-w", str(ROOT / "workspace.yaml"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "dev", "--port", str(port), "-w", str(ROOT / "workspace.yaml")],
+        [sys.executable, "-m", "dagster", "dev", "--port", str(port), *load],
         # Not the clone's root: the .env there names another DAGSTER_HOME, and counts before the environment.
         cwd=instance,
         env=environment,
@@ -63,9 +69,10 @@ def answers(url: str) -> bool:
         return False
 
 
-def ask(url: str, query: str) -> dict[str, Any]:
+def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
+    body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(  # noqa: S310 - a server of this test
-        f"{url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+        f"{url}/graphql", body, {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
         return json.load(response)["data"]
@@ -85,3 +92,34 @@ def runs(url: str) -> list[str]:
     wanted = '(filter: {pipelineName: "reindex"})'
     found = ask(url, f"{{ runsOrError{wanted} {{ ... on Runs {{ results {{ status }} }} }} }}")
     return [run["status"] for run in found["runsOrError"]["results"]]
+
+
+_LAUNCH = """mutation($job: String!, $repository: String!, $location: String!) {
+  launchRun(executionParams: {selector: {
+    jobName: $job, repositoryName: $repository, repositoryLocationName: $location
+  }, runConfigData: {}}) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
+}"""
+_TERMINATE = """mutation($run: String!) { terminateRun(runId: $run) {
+  __typename ... on TerminateRunFailure { message } ... on PythonError { message }
+} }"""
+_WHERE = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
+  name location { name } jobs { name }
+} } } }"""
+
+
+def launch(url: str, job: str = "reindex") -> str:
+    """Start a run as the page's button does; its id."""
+    nodes = ask(url, _WHERE)["repositoriesOrError"]["nodes"]
+    (node,) = [node for node in nodes if any(found["name"] == job for found in node["jobs"])]
+    where = {"repository": node["name"], "location": node["location"]["name"]}
+    answer = ask(url, _LAUNCH, job=job, **where)["launchRun"]
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    return str(answer["run"]["runId"])
+
+
+def terminate(url: str, run_id: str) -> None:
+    """Stop a run as the page's button does."""
+    answer = ask(url, _TERMINATE, run=run_id)["terminateRun"]
+    assert answer["__typename"] == "TerminateRunSuccess", answer

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,11 +108,10 @@ def test_what_succeeded_in_another_run_is_not_requested_again(
     reindex_in(small_home)
     assert len(failures_in_a_row(instance)) == 1
     (small_home / CONFIG_NAME).write_text(settings)
-    job = automation.reindex.name
     by_hand = reindex_in(small_home)
     assert by_hand.success
     instance.run_storage.delete_run(by_hand.run_id)  # as of a job of another name
-    assert [record.dagster_run.job_name for record in instance.get_run_records()] == [job]
+    assert [record.dagster_run.job_name for record in instance.get_run_records()] == ["reindex"]
     assert tick(cursor, after=7_200).skip_message == "nothing changed in the images folder"
 
 
@@ -123,6 +123,18 @@ def test_a_run_whose_process_is_gone_is_requested_again_as_any_that_failed(
     end_run(instance, instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED), GONE)
     assert tick(cursor).skip_message.endswith(GONE)
     assert len(tick(cursor, after=31).run_requests) == 1
+
+
+def test_a_run_that_was_terminated_is_not_tried_again_even_if_it_counts_as_failed(
+    tick: Tick, instance: dg.DagsterInstance
+):
+    job = build_definitions().resolve_job_def("reindex")
+    cursor = tick().cursor
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING)
+    instance.report_run_canceling(run)
+    instance.report_run_failed(run, "its process ended while it imported libraries")
+    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+    assert tick(cursor, after=7_200).skip_message == "nothing changed in the images folder"
 
 
 def test_the_delay_doubles_up_to_an_hour():
@@ -190,3 +202,41 @@ def test_a_cron_line_that_cannot_be_used_leaves_the_nightly_one(
 ):
     monkeypatch.setenv("CLIPPER_SCHEDULE", line)
     assert cron_line(HomeResource(home=str(small_home))) == used
+
+
+def test_a_folder_whose_listing_costs_much_is_listed_for_a_tenth_of_a_cores_time_at_most(tmp_path: Path):
+    now, looks = [1_000.0], []
+    watch = FolderWatch(clock=lambda: now[0])
+
+    def costly() -> str:
+        looks.append(now[0])
+        now[0] += 1.0
+        begun = time.thread_time()
+        while time.thread_time() - begun < 0.05:
+            pass
+        return "state"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(automation, "SENSOR_SECONDS", 0.4)
+        assert watch.fingerprint(str(tmp_path), costly) == "state"
+        rest = watch.fingerprint(str(tmp_path), costly)
+        assert isinstance(rest, float)
+        assert rest > 9 * 0.05 - 0.01
+        assert len(looks) == 1
+        now[0] += rest + 0.01
+        assert watch.fingerprint(str(tmp_path), costly) == "state"
+        assert len(looks) == 2
+        other = tmp_path / "other"
+        assert watch.fingerprint(str(other), costly) == "state", "another folder is listed at once"
+
+
+def test_waiting_for_a_slow_server_counts_too_but_less(tmp_path: Path):
+    now = [0.0]
+    watch = FolderWatch(clock=lambda: now[0])
+
+    def distant() -> str:
+        now[0] += 600.0
+        return "state"
+
+    assert watch.fingerprint(str(tmp_path), distant) == "state"
+    assert watch.fingerprint(str(tmp_path), distant) == pytest.approx(180.0)

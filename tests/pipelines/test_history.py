@@ -7,9 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.automation import reindex
 from pipelines.definitions import build_definitions
-from pipelines.history import prune, prune_history
+from pipelines.history import prune
 from pipelines.resources import HomeResource
 
 Reindex = Callable[..., dg.ExecuteInProcessResult]
@@ -88,7 +87,7 @@ def test_the_job_takes_its_days_from_the_settings(
 ):
     monkeypatch.setenv("CLIPPER_KEEP_RUNS", "3")
     runs = [reindex_in(small_home, "image_manifest").run_id for _ in range(2)]
-    job = build_definitions(home=HomeResource(home=str(small_home))).resolve_job_def(prune_history.name)
+    job = build_definitions(home=HomeResource(home=str(small_home))).resolve_job_def("prune_history")
     result = job.execute_in_process(instance=instance)
     assert result.success
     assert recorded(instance) == {*runs, result.run_id}
@@ -100,7 +99,6 @@ def test_the_job_takes_its_days_from_the_settings(
 def test_the_newest_successful_reindex_is_kept(
     small_home: Path, reindex_in: Reindex, instance: dg.DagsterInstance
 ):
-    assert reindex.name == "reindex"
     succeeded = reindex_in(small_home).run_id
     for _ in range(2):
         reindex_in(small_home)

@@ -1,5 +1,7 @@
 """The assets, materialized for real in an ephemeral instance."""
 
+import io
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -8,9 +10,9 @@ from homes import engine_of
 from PIL import Image
 
 import clipper
-from pipelines.automation import reindex
+from clipper.settings import CONFIG_NAME
 from pipelines.definitions import build_definitions, defs
-from pipelines.presentation import MAX_FAILURES
+from pipelines.presentation import MAX_FAILURES, table_of
 from pipelines.resources import HomeResource
 
 PARTS = [
@@ -46,6 +48,12 @@ def results(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetMaterializat
     }
 
 
+def drawn(colour: str) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(data, "PNG")
+    return data.getvalue()
+
+
 def figure(made: dict[str, dg.AssetMaterialization], asset: str, name: str) -> object:
     return made[asset].metadata[name].value
 
@@ -60,6 +68,8 @@ def test_definitions_load_with_schedules_and_sensors_that_run_from_the_start():
 
 
 def test_materializing_all_publishes_an_atlas_and_every_check_passes(small_home: Path):
+    with (small_home / CONFIG_NAME).open("a") as settings:
+        settings.write('map_url = "https://maps.example.org/viewer"\n')
     result = run(small_home)
     assert result.success
     made = results(result)
@@ -69,6 +79,59 @@ def test_materializing_all_publishes_an_atlas_and_every_check_passes(small_home:
     assert len(clipper.open(small_home)) == 24
     assert "data:image/png;base64," in figure(made, "thumbnails", "preview")
     assert "data:image/png;base64," in figure(made, "umap_projection", "preview")
+    assert figure(made, "atlas", "map") == "https://maps.example.org/viewer"
+    assert_tables_are_described(made)
+
+
+def assert_tables_are_described(made: dict[str, dg.AssetMaterialization]) -> None:
+    """Each asset with a row an image says so, and those that are a table also which columns it has."""
+    tables = {"image_manifest", "image_metadata", "umap_projection", "image_scores", "chroma_collection"}
+    for name in tables | {"clip_embeddings", "thumbnails", "image_facts", "atlas"}:
+        assert figure(made, name, "dagster/row_count") == 24, name
+    for name in tables | {"duplicates", "drift"}:
+        assert figure(made, name, "dagster/column_schema").columns, name
+    columns = {c.name: c.type for c in figure(made, "umap_projection", "dagster/column_schema").columns}
+    assert columns.items() >= {"id": "string", "x": "float", "y": "float"}.items()
+
+
+@pytest.mark.slow
+def test_of_several_models_each_is_seen_with_its_counts_and_its_map(two_models: Path, tmp_path: Path):
+    home = Path(shutil.copytree(two_models, tmp_path / "home"))
+    (home / "images" / "new.png").write_bytes(drawn("teal"))
+    result = run(home)
+    made = results(result)
+    assert result.success
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    images, models = len(clipper.open(home)), clipper.open(home).models
+    for asset, counts in {
+        "clip_embeddings": {"new": 1, "reused": images - 1},
+        "image_neighbours": {},
+        "umap_projection": {"images": images},
+        "chroma_collection": {},
+    }.items():
+        table = figure(made, asset, "further_models")
+        (row,) = (record.data for record in table.records)
+        assert row.keys() == {column.name for column in table.schema.columns}
+        assert row.items() >= ({"model": models[1]} | counts).items(), asset
+        assert row["version"]
+    shown = figure(made, "umap_projection", "preview")
+    maps = [shown.split(f"`{model}`")[1].split("(data:")[1].split(")")[0] for model in models]
+    assert maps[0] != maps[1]
+    config = home / CONFIG_NAME
+    config.write_text(config.read_text().replace(', "other"', ""))
+    alone = results(run(home))
+    for asset in ("clip_embeddings", "umap_projection", "chroma_collection", "atlas"):
+        versions = [each[asset].tags["dagster/data_version"] for each in (made, alone)]
+        assert versions[0] != versions[1], asset
+        assert "further_models" not in alone[asset].metadata
+
+
+def test_rows_of_a_table_may_lack_what_others_have():
+    table = table_of([{"model": "a", "new": 1}, {"model": "b", "new": 2, "overlap_at_10": 0.99}])
+    assert {column.name: column.type for column in table.schema.columns} == {
+        "model": "string", "new": "integer", "overlap_at_10": "float",
+    }  # fmt: skip
+    assert [record.data["overlap_at_10"] for record in table.records] == [None, 0.99]
 
 
 def test_a_second_run_embeds_nothing_and_keeps_every_data_version(small_home: Path):
@@ -192,7 +255,6 @@ def test_two_runs_never_write_at_once(small_home: Path):
 
 
 def test_reindex_selects_every_asset():
-    assert reindex.name == "reindex"
     selected = build_definitions().resolve_job_def("reindex").asset_layer.executable_asset_keys
     assert {key.to_user_string() for key in selected} == {"images_folder", *PARTS}
 

@@ -16,10 +16,12 @@ import pytest
 from pipelines import history
 from pipelines.compat import event_log_file
 from pipelines.definitions import build_definitions
-from pipelines.history import GONE, find_lost, lock_of, lost_runs, report_lost
+from pipelines.history import GONE, find_lost, lock_of, lost_runs_sensor, report_lost
+from pipelines.resources import HomeResource
 
 pytestmark = pytest.mark.linux  # kills by a signal
 
+lost_runs = lost_runs_sensor(HomeResource())
 HOLD = """
 import sys, time
 import dagster as dg

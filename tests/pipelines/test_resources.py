@@ -69,6 +69,6 @@ def test_private_parts_of_dagster_are_used_in_one_module():
         names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         return names | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
 
-    modules = Path(pipelines.__file__).parent.glob("*.py")
+    modules = Path(pipelines.__file__).parent.rglob("*.py")
     private = {path.stem for path in modules if any("._" in name for name in imported(path))}
     assert private == {"compat"}

@@ -19,6 +19,7 @@ from clipper.insight.classify import NONE, Classes
 from clipper.insight.coverage import Coverage
 from clipper.metadata.columns import Column, with_roles
 from clipper.projection.axes import Axis, opposites_axis
+from clipper.query import ScoreScale
 from clipper.store import cluster_names
 from clipper.store.home import Home
 from clipper.store.parts.clusters import LEVELS, NOISE, REPRESENTATIVES, Clusters
@@ -109,7 +110,11 @@ class FakeAtlas:
         self._group = group
         self.vectors = self.stored = np.eye(groups, dtype=np.float32)[group]
         self.fingerprint = "fake"
+        self.models: Sequence[str] = ["fake"]
+        self.model = "fake"
         self.random_text_baseline = 0.25
+        self.has_text = True
+        self.score_scale = ScoreScale()
         self.queries: list[object] = []
         self.uploaded: list[bytes] = []
         self.findings: list[Finding] = []

@@ -102,6 +102,7 @@ export interface Source<Columns> {
 
 /** The map's figure. What our scripts keep between two of their runs they keep on it, under `clipper_`. */
 export interface Figure {
+  name: string | null
   inner_width: number
   inner_height: number
   x_range: Range
@@ -135,6 +136,7 @@ interface GlyphView {
 }
 
 interface FigureView {
+  el: HTMLElement
   canvas_view?: { events_el?: HTMLElement & { clipper_focus?: boolean } }
   views: { find_one(renderer: unknown): GlyphView }
 }
@@ -209,6 +211,7 @@ export interface ImageItem extends ImageReference {
 /** A result: `alike` are the nearly identical images folded behind it, `count` how many there are in all. */
 export interface ResultItem extends ImageItem {
   score?: number
+  scale?: string
   count?: number
   alike?: ResultItem[]
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clipper.atlas.findings import Finding
     from clipper.insight.coverage import Coverage
     from clipper.projection.axes import Axis
-    from clipper.query import Query, Vectors
+    from clipper.query import Query, Scores, ScoreScale
     from clipper.store.snapshots import Run
 
 
@@ -45,12 +45,18 @@ class AtlasSnapshot(Protocol):
         """The run that published this version and the ones before it, newest first."""
 
 
+class Stored(Protocol):
+    """(n, d) float32 vectors that can be indexed by rows."""
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
 class Ranking(Protocol):
     """A query's similarities and its place on the map."""
 
     @property
-    def similarities(self) -> "np.ndarray":
-        """Similarities with all images, (n,) float32, by row."""
+    def similarities(self) -> "Scores":
+        """Similarities with all images, by row."""
 
     @property
     def x(self) -> float:
@@ -69,8 +75,16 @@ class Searchable(Protocol):
         """Identifies the model that made the vectors."""
 
     @property
-    def stored(self) -> "Vectors":
+    def stored(self) -> "Stored":
         """The images' vectors: (n, d) float32, rows L2-normalised."""
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the model embeds texts."""
+
+    @property
+    def score_scale(self) -> "ScoreScale":
+        """The scale on which the similarity of a text with an image means something."""
 
     @property
     def random_text_baseline(self) -> float:
@@ -83,8 +97,8 @@ class Searchable(Protocol):
     def coverage(self, concepts: Sequence[str]) -> "Coverage":
         """Count the images of each concept. The first call takes seconds; raises without the model."""
 
-    def similarities(self, vector: "np.ndarray") -> "np.ndarray":
-        """Return the cosine similarities (n,) float32 of a vector (d,) float32 with all images."""
+    def similarities(self, vector: "np.ndarray") -> "Scores":
+        """Return the cosine similarities of a vector (d,) float32 with all images, by row."""
 
     def text_axis(self, low: str, high: str) -> "Axis":
         """Place each image between two texts; without the first, by its similarity to the second."""
@@ -114,6 +128,14 @@ class AtlasReader(Searchable, Protocol):
     @property
     def version(self) -> str:
         """The published version."""
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The models of the version, the first one first."""
+
+    @property
+    def model(self) -> str:
+        """The model whose vectors, map and clusters these are."""
 
     @property
     def title(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipper.store.parts.clusters import LEVELS
+from clipper.store.parts.clusters import LEVELS, untitled
 from viewer.dataset.columns.colouring import (
     MAX_CATEGORIES,
     MISSING,
@@ -65,7 +65,7 @@ class ClusterMap:
     def label_of(self, cluster_id: int) -> str:
         """Return the name of a cluster, or its number if it has no name."""
         row = self.row_of(cluster_id)
-        return (self.names[row] if row is not None else "") or f"Cluster {cluster_id}"
+        return (self.names[row] if row is not None else "") or untitled(cluster_id)
 
     @cached_property
     def order(self) -> np.ndarray:

@@ -18,6 +18,7 @@ from clipper.errors import ClipperError
 from clipper.metadata.columns import INSIGHT, TAGS, Column
 from clipper.metadata.join import tags_column
 from clipper.metadata.keys.find import find_images, several_images
+from clipper.similarity.similarities import Similarities
 from viewer.dataset.atlas_reader import AtlasReader
 from viewer.dataset.clusters import CLUSTER, ClusterMap
 from viewer.dataset.clusters import TITLE as CLUSTER_TITLE
@@ -71,7 +72,7 @@ TITLES = {
 GIVEN_COLOURS = "tag colours"  # the key in a dataset's cache of the colours that people gave tags
 TAG_COLOURS = ":tags"  # the key for the colours of tags, as the column of tags may change its name
 KEPT_OF_ZONES = 24  # facets, colours and orders of the times of files, for visitors in other time zones
-SIMILAR_LIMIT = 2_000_000  # no similar images are looked up in more: a million take a third of a second
+SIMILAR_LIMIT = 2_000_000  # no similar images are looked up in more: each image that is opened asks for them
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,11 @@ class Dataset:
     def model(self) -> str:
         """The fingerprint of the model that made the vectors."""
         return self.atlas.fingerprint
+
+    @property
+    def further_model(self) -> str:
+        """The name of the model that made vectors and map; "" for the first one of the atlas."""
+        return "" if self.atlas.model == self.atlas.models[0] else self.atlas.model
 
     @property
     def view(self) -> Box:
@@ -435,12 +441,11 @@ class Dataset:
         """Return the rows and cosine similarities of the `k` most similar other images, best first."""
         if self.n > SIMILAR_LIMIT or self.n < 2:  # noqa: PLR2004 - a single image has no neighbours
             return []
-        scores = np.array(self.atlas.similarities(self.atlas.stored[row : row + 1][0]))
-        scores[row] = -np.inf
-        k = min(k, self.n - 1)
-        best = np.argpartition(-scores, k - 1)[:k]
-        best = best[np.argsort(-scores[best])]
-        return [(int(other), float(scores[other])) for other in best]
+        others = np.ones(self.n, bool)
+        others[row] = False
+        scores = Similarities.of(self.atlas.similarities(self.atlas.stored[row : row + 1][0]))
+        rows, values = scores.best(k, among=others)
+        return list(zip(rows.tolist(), values.tolist(), strict=True))
 
 
 def random_priorities(hashes: Sequence[bytes]) -> np.ndarray:

@@ -22,6 +22,7 @@ from clipper.export.formats.writing import PIECE_BYTES, Spool, zip_entry
 from clipper.export.run import FOLDERS, stream
 from clipper.metadata.columns import FILE, FOLDER, INSIGHT
 from clipper.metadata.join import without_missing
+from clipper.query import Scores
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
@@ -47,7 +48,7 @@ OF_CORE = {**dict.fromkeys(FOLDERS), "images": "parquet"}  # the kinds that the 
 class Export:
     """An export: rows (k,) of a dataset in this order, and the rows of each tag at that time.
 
-    `similarities` (n,) float32 are those of all images to the query in view, by row. `label` is the column
+    `similarities` are those of all images to the query in view, by row. `label` is the column
     of the classes, for formats that have some; "" for none.
     """
 
@@ -57,7 +58,7 @@ class Export:
     dataset: Dataset
     rows: np.ndarray
     tags: Mapping[str, np.ndarray] = field(default_factory=dict)
-    similarities: np.ndarray | None = None
+    similarities: Scores | None = None
     label: str = ""
 
     @property

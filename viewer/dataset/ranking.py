@@ -1,13 +1,16 @@
 """Ranks similarities and returns the results to list: filtered, within limits, near-identical ones folded.
 
-Pure: arrays in, arrays out. What does not belong here: queries (`session/search.py`), and showing results
-(`components/side/gallery.py`).
+Pure: similarities in, arrays out. What does not belong here: queries (`session/search.py`), and showing
+results (`components/side/gallery.py`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from clipper.query import Scores
+from clipper.similarity.similarities import Similarities
 
 PAGE_SIZE = 60  # results that are loaded at a time
 ALIKE_SIMILARITY = 0.97  # two images with a higher cosine similarity look the same in a list
@@ -69,86 +72,80 @@ def listable_mask(n: int, *, kept: np.ndarray | None, selection: np.ndarray | No
     return selected if kept is None else selected & kept
 
 
-def rank(
-    similarities: np.ndarray, listing: Listing, *, vectors: Callable[[np.ndarray], np.ndarray]
-) -> Ranked:
+def rank(similarities: Scores, listing: Listing, *, vectors: Callable[[np.ndarray], np.ndarray]) -> Ranked:
     """Rank the images to list.
 
     Args:
-        similarities: of all images, (n,) float32.
+        similarities: of all n images.
         listing: which of them to list, and how many.
         vectors: returns the unit vectors (k, d) float32 of rows; called only to fold.
     """
-    rows = listed_rows(len(similarities), listing, similarities)
-    values = similarities if len(rows) == len(similarities) else similarities[rows]
+    known = Similarities.of(similarities)
+    mask = _listed_mask(known, listing)
+    total = len(known) if mask is None else int(np.count_nonzero(mask))
     if listing.fold:
-        found = _folded(rows, values, listing.count, vectors)
+        found = _folded(known, mask, total, listing.count, vectors)
     else:
-        listed = rows[best_first(values, listing.count)]
-        found = Ranked(listed, similarities[listed], len(values))
-    return replace(found, in_range=rows[best_first(values, MAX_IN_RANGE)]) if listing.ranged else found
+        found = Ranked(*known.best(listing.count, among=mask), total)
+    return replace(found, in_range=known.best(MAX_IN_RANGE, among=mask)[0]) if listing.ranged else found
 
 
-def listed_rows(n: int, listing: Listing, similarities: np.ndarray | None) -> np.ndarray:
+def _listed_mask(similarities: Similarities, listing: Listing) -> np.ndarray | None:
+    """Return which images pass and are within the limits, (n,) bool; None: all."""
+    if not listing.ranged:
+        return listing.passes
+    within = similarities.within(listing.min_similarity, listing.max_similarity)
+    return within if listing.passes is None else within & listing.passes
+
+
+def listed_rows(n: int, listing: Listing, similarities: Scores | None) -> np.ndarray:
     """Return the rows (k,) int64, ascending, of `n` that pass and whose similarity is within the limits."""
-    rows = np.arange(n) if listing.passes is None else np.flatnonzero(listing.passes)
-    if similarities is None or not listing.ranged:
-        return rows
-    return rows[within_limits(similarities[rows], listing.min_similarity, listing.max_similarity)]
+    known = None if similarities is None else Similarities.of(similarities)
+    mask = listing.passes if known is None else _listed_mask(known, listing)
+    return np.arange(n) if mask is None else np.flatnonzero(mask)
 
 
-def within_limits(values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
-    """Return which values (k,) float32 are from `low` to `high`, (k,) bool; None: open at that end."""
-    within = np.ones(len(values), bool) if low is None else values >= np.float32(low)
-    return within if high is None else within & (values <= np.float32(high))
-
-
-def position_in_list(similarities: np.ndarray, row: int, listing: Listing) -> int | None:
+def position_in_list(similarities: Scores, row: int, listing: Listing) -> int | None:
     """Return how many images are listed before the one of a row; None if it is not listed.
 
     Args:
-        similarities: of all images, (n,) float32.
+        similarities: of all images.
         row: the image's row.
         listing: which images are listed; it folds none.
     """
-    passes, value = listing.passes, similarities[row]
-    listed = within_limits(similarities[row : row + 1], listing.min_similarity, listing.max_similarity).all()
-    if not listed or (passes is not None and not passes[row]):
+    known = Similarities.of(similarities)
+    value = float(known[row])
+    if not Similarities.of(np.array([value])).within(listing.min_similarity, listing.max_similarity)[0]:
         return None
-    before = similarities > value
-    before[:row] |= similarities[:row] == value
-    before &= within_limits(similarities, None, listing.max_similarity)
-    return int(np.count_nonzero(before if passes is None else before & passes))
-
-
-def best_first(values: np.ndarray, k: int) -> np.ndarray:
-    """Return the indices (k,) int64 of the `k` largest values, largest first, equal ones in order."""
-    if k >= len(values):
-        return np.argsort(-values, kind="stable")
-    at = len(values) - k
-    found = np.flatnonzero(values >= np.partition(values, at)[at]) if k > 0 else np.empty(0, np.int64)
-    return found[np.argsort(-values[found], kind="stable")[:k]]
+    if listing.passes is not None and not listing.passes[row]:
+        return None
+    before = known.within(value, listing.max_similarity)
+    before[row:] &= ~known.within(value, value)[row:]  # equal ones are listed by row
+    return int(np.count_nonzero(before if listing.passes is None else before & listing.passes))
 
 
 def _folded(
-    rows: np.ndarray, values: np.ndarray, count: int, vectors: Callable[[np.ndarray], np.ndarray]
+    similarities: Similarities,
+    mask: np.ndarray | None,
+    total: int,
+    count: int,
+    vectors: Callable[[np.ndarray], np.ndarray],
 ) -> Ranked:
     """List images that differ; compare twice as many until there are `count`, or none are left."""
     window, most = 2 * count, max(MIN_FOLD_WINDOW, 4 * count)
     while True:
-        compared = best_first(values, window)
-        leader = find_leaders(vectors(rows[compared]))
+        rows, values = similarities.best(window, among=mask)
+        leader = find_leaders(vectors(rows))
         first = np.flatnonzero(leader == np.arange(len(leader)))
-        if len(first) >= count or window >= min(len(values), most):
+        if len(first) >= count or window >= min(total, most):
             break
         window = min(2 * window, most)
     first = first[:count]
     groups: dict[int, list[int]] = {int(at): [] for at in first}
     for at in np.flatnonzero(leader != np.arange(len(leader))):
         if leader[at] in groups:
-            groups[int(leader[at])].append(int(rows[compared[at]]))
-    listed = compared[first]
-    return Ranked(rows[listed], values[listed], len(values), tuple(map(tuple, groups.values())))
+            groups[int(leader[at])].append(int(rows[at]))
+    return Ranked(rows[first], values[first], total, tuple(map(tuple, groups.values())))
 
 
 def find_leaders(vectors: np.ndarray) -> np.ndarray:
@@ -172,12 +169,16 @@ def find_leaders(vectors: np.ndarray) -> np.ndarray:
     return leader
 
 
-def similarity_histogram(similarities: np.ndarray) -> SimilarityHistogram:
-    """Count similarities (n,) float32, all finite, in equal bins."""
-    if not len(similarities):
+def similarity_histogram(similarities: Scores) -> SimilarityHistogram:
+    """Count similarities in equal bins between the exact ends.
+
+    Counted are the ones that are known at once: of a million, a few move to the bin beside theirs.
+    """
+    known = Similarities.of(similarities)
+    if not len(known):
         return SimilarityHistogram((), 0.0, 0.0)
-    low, high = float(similarities.min()), float(similarities.max())
-    scale = HISTOGRAM_BINS / max(high - low, 1e-6)
-    at = ((similarities - np.float32(low)) * np.float32(scale)).astype(np.int32)
-    counts = np.bincount(np.minimum(at, HISTOGRAM_BINS - 1), minlength=HISTOGRAM_BINS)
+    low, high = known.extremes()
+    at = (known.near - np.float32(low)) * np.float32(HISTOGRAM_BINS / max(high - low, 1e-6))
+    bins = at.astype(np.int32).clip(0, HISTOGRAM_BINS - 1)
+    counts = np.bincount(bins, minlength=HISTOGRAM_BINS)
     return SimilarityHistogram(tuple(counts.tolist()), low, high)

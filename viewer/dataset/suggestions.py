@@ -35,9 +35,13 @@ def sample_images(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict
 def suggest_queries(dataset: Dataset) -> list[dict[str, str]]:
     """Suggest queries: values that several images share, then names of single images.
 
+    None if the model embeds images only.
+
     Returns:
         For each, the `text` of the query and its `label`.
     """
+    if not dataset.atlas.has_text:
+        return []
     if "suggestions" not in dataset.cache:
         shared = _shared_words(dataset)
         names = [item["label"] for item in sample_images(dataset)]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from http import HTTPStatus
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from string import Template
 from typing import NamedTuple
 from urllib.parse import quote
@@ -64,16 +64,18 @@ class Card(NamedTuple):
 def describe_home(name: str, folder: Path) -> Card:
     """Read what a card says of a home; a problem is said, never raised."""
     home = Home(folder)
-    title = folder.parent.name if folder.name == HIDDEN_HOME else folder.name
+    at = PurePath(home.name)
+    title = at.parent.name if at.name == HIDDEN_HOME else at.name
     try:
         title = Settings.load(folder).title or title
+        snapshots.refresh(home)
         snapshot = snapshots.published(home)
         read_made_of(home.part("projection", snapshot.parts["projection"]))
     except ClipperError as error:
         view = error_view(error)
         command = str(view["commands"][0])
         if "--home" not in command:
-            command += f" --home {folder}"
+            command += f" --home {home.name}"
         return Card(name, title, heading=view["heading"], reason=view["reason"], command=command)
     except (OSError, KeyError, ValueError) as error:
         return Card(name, title, heading="Nothing to show yet", reason=f"The home cannot be read: {error}")

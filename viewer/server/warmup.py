@@ -47,7 +47,8 @@ def _warm_up(home: Path | None) -> None:
             read_tag_rows(dataset)
         log.info("map ready after %.1f s", time.perf_counter() - started)
         SEARCH_POOL.submit(dataset.atlas.warm).result()
-        BASELINE_POOL.submit(lambda: dataset.atlas.random_text_baseline)  # needed once a search finds nothing
+        if dataset.atlas.has_text:  # needed once a search finds nothing
+            BASELINE_POOL.submit(lambda: dataset.atlas.random_text_baseline)
         log.info("model ready after %.1f s", time.perf_counter() - started)
         if not shown_datasets(dataset.atlas.settings.home):  # objects of a visitor must stay collectable
             _freeze_loaded()

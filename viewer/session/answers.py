@@ -7,9 +7,11 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from clipper.query import Scores
 from clipper.query_syntax import Term, format_terms
+from clipper.similarity.similarities import Similarities
 from viewer.dataset.columns.colouring import Colouring, similarity_colouring
-from viewer.dataset.columns.facets import ScaleFacet, scale_facet
+from viewer.dataset.columns.facets import ScaleFacet, similarity_facet
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, SimilarityHistogram
 
@@ -33,8 +35,7 @@ class Answer:
     x: float
     y: float
     seconds: float
-    # (n,) float32, of every image, by row; None for the queries before the one in view.
-    similarities: np.ndarray | None = None
+    similarities: Scores | None = None  # of every image, by row; None for the queries before the one in view
     label: str = ""  # the query for a person, images by name; "" where that is its text
     total: int = 0  # how many images could be listed
     alike: tuple[tuple[int, ...], ...] = ()  # for each of `rows`, the rows folded under it
@@ -89,16 +90,18 @@ class Upload:
 class SimilarityColours(NamedTuple):
     """The similarities to a query, as colours of the map and as a scale with counts."""
 
-    similarities: np.ndarray
+    similarities: Scores
     colouring: Colouring
     scale: ScaleFacet
 
     @classmethod
     def of(cls, answer: Answer, dataset: Dataset) -> Self:
         """Make them from an answer that has all similarities."""
-        known = np.asarray(answer.similarities)
+        if answer.similarities is None:
+            raise ValueError("an answer of the history has no similarities")
+        known = Similarities.of(answer.similarities).near  # a colour is coarser than what they lack
         colouring = similarity_colouring(answer.text, known[dataset.index.order])
-        return cls(known, colouring, scale_facet("", known.astype(np.float64)))
+        return cls(answer.similarities, colouring, similarity_facet(known))
 
 
 def normalize_spaces(text: str) -> str:

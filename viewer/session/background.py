@@ -1,8 +1,9 @@
 """Runs slow work of a session in a thread pool, and hands its outcome back under the session's lock."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import panel as pn
@@ -28,6 +29,25 @@ def in_background(
         call_in_loop(lambda: document.add_next_tick_callback(lambda: then(done)))
 
     pool.submit(work).add_done_callback(hand_back)
+
+
+@contextmanager
+def in_one_message() -> Iterator[None]:
+    """Send all that the block changes in one message of Bokeh's, before what is changed later.
+
+    Panel would send each change in a message of its own, and wait while another is on its way. A change of a
+    figure, which Bokeh sends, then reaches the page before the figure does, and is lost. The caller is called
+    back by `in_background`, so that it has the session's lock.
+    """
+    document = pn.state.curdoc
+    if document is None or document.callbacks.hold_value:
+        yield
+        return
+    document.hold("collect")
+    try:
+        yield
+    finally:
+        document.unhold()
 
 
 def failed(done: "Future[Any]", what: str) -> bool:

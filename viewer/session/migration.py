@@ -45,8 +45,8 @@ def migrate_selection(
     selection: np.ndarray | None, old: Dataset, new: Dataset, changes: DatasetChanges
 ) -> np.ndarray | None:
     """Return the selected images' rows in another version; None if none are left."""
-    if selection is None:
-        return None
+    if selection is None or not changes.fates:  # the same images, in the same rows
+        return selection
     ids, moved = old.atlas.ids, changes.moved
     wanted = {moved.get(ids[row], ids[row]) for row in selection.tolist()}
     rows = np.flatnonzero(np.fromiter((image_id in wanted for image_id in new.atlas.ids), bool, new.n))

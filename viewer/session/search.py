@@ -11,17 +11,27 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from clipper.errors import ClipperError
-from clipper.query import MAX_TEXT_LENGTH, Query
+from clipper.query import MAX_TEXT_LENGTH, Query, Scores
 from clipper.query_syntax import Term, default_weight, format_each, format_terms, parse
+from clipper.similarity.similarities import Similarities
+from viewer.dataset.columns.colouring import SIMILARITY
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, Listing, Ranked, rank, similarity_histogram
 from viewer.pools import BASELINE_POOL, RANK_POOL, SEARCH_POOL
-from viewer.session.answers import UPLOAD_PREFIX, Answer, Terms, Upload, normalize_spaces, query_problem
+from viewer.session.answers import (
+    UPLOAD_PREFIX,
+    Answer,
+    SimilarityColours,
+    Terms,
+    Upload,
+    normalize_spaces,
+    query_problem,
+)
 from viewer.session.background import failed, in_background
 from viewer.session.state import NO_LIMITS, NO_SEARCH, ViewState
 
@@ -56,12 +66,14 @@ def run_query(
     uploads = uploads or {}
     known = {name: upload.vector for name, upload in uploads.items() if upload.model == dataset.model}
     if any(term.like.startswith(UPLOAD_PREFIX) and term.like not in known for term in terms):
-        raise ClipperError("An uploaded image is not kept for longer than its page; drop it in once more.")
+        kept = all(term.like in uploads for term in terms if term.like.startswith(UPLOAD_PREFIX))
+        why = "was read by another model" if kept else "is not kept for longer than its page"
+        raise ClipperError(f"An uploaded image {why}; drop it in once more.")
     names = {name: upload.name for name, upload in uploads.items()}
     hits = dataset.atlas.rank(Query(terms=terms, known=known), k=1)
     texts = [term.text for term in terms if len(term.text) > SURELY_READ]
     in_parts = {text: parts for text in texts if (parts := dataset.atlas.text_parts(text)) > 1}
-    similarities = np.nan_to_num(np.asarray(hits.similarities), copy=False, nan=-1.0)
+    similarities = Similarities.of(hits.similarities)
     found = Answer(
         terms, np.empty(0, np.int64), np.empty(0, np.float32), float(hits.x), float(hits.y), 0.0,
         similarities, shorten(query_title(terms, dataset, names)), in_parts=in_parts,
@@ -71,8 +83,32 @@ def run_query(
     return replace(found, seconds=time.perf_counter() - started)
 
 
-def rank_dataset(dataset: Dataset, similarities: np.ndarray, listing: Listing) -> Ranked:
-    """Rank a dataset by the similarities of all its images, (n,) float32."""
+class ColouredAnswer(NamedTuple):
+    """An answer, and the colours of the map by it if the map is coloured by similarity."""
+
+    answer: Answer
+    colours: SimilarityColours | None
+
+
+def answer_query(
+    dataset: Dataset,
+    terms: Terms,
+    *,
+    listing: Listing,
+    uploads: Mapping[str, Upload],
+    coloured: bool,
+) -> ColouredAnswer:
+    """Rank the images of a dataset for a query; if the map is coloured by similarity, make its colours, too.
+
+    Raises:
+        ClipperError: see `run_query`.
+    """
+    answer = run_query(dataset, terms, listing=listing, uploads=uploads)
+    return ColouredAnswer(answer, SimilarityColours.of(answer, dataset) if coloured else None)
+
+
+def rank_dataset(dataset: Dataset, similarities: Scores, listing: Listing) -> Ranked:
+    """Rank a dataset by the similarities of all its images."""
     return rank(similarities, listing, vectors=dataset.atlas.stored.__getitem__)
 
 
@@ -175,9 +211,17 @@ class Searcher:
         other_query = state.answer is None or terms != state.answer.terms
         state.param.update(searching=True, message="", terms=whole, unknown=unknown)
         listing = state.listing(limited=not other_query)
-        work = partial(run_query, state.dataset, terms, listing=listing, uploads=state.uploads)
+        work = partial(
+            answer_query, state.dataset, terms, listing=listing, uploads=state.uploads,
+            coloured=state.colour == SIMILARITY,
+        )  # fmt: skip
         then = partial(self._finish, self._latest, self._listing, state.dataset)
         in_background(work, then, pool=SEARCH_POOL)
+
+    def give_up(self) -> None:
+        """Give up a search that is on its way: the query is that of the answer in view again."""
+        found = self._state.answer
+        self._state.param.update(searching=False, terms=found.terms if found else (), unknown={})
 
     def _named(self, terms: Terms) -> tuple[Terms, dict[str, str]]:
         """Return terms with the ids of the images that they name; and why others name none, by their key."""
@@ -205,23 +249,32 @@ class Searcher:
         if not event.new:
             self._latest += 1
 
-    def _search_again(self, _event: Any) -> None:
-        """Run a search that is under way in the version that replaced its own."""
-        if self._state.searching:
-            self.search(self._state.terms)
+    def _search_again(self, event: Any) -> None:
+        """Run a search that is under way in the version that replaced its own.
 
-    def _finish(self, number: int, listing: int, dataset: Dataset, done: "Future[Answer]") -> None:
+        A query that the model before had no answer to is asked of the next one: that may read words.
+        """
+        state = self._state
+        if event.new is None:
+            return
+        is_other_model = event.old is not None and event.old.further_model != event.new.further_model
+        if state.searching or (is_other_model and state.terms and state.answer is None):
+            self.search(state.terms)
+
+    def _finish(self, number: int, listing: int, dataset: Dataset, done: "Future[ColouredAnswer]") -> None:
         state = self._state
         if number != self._latest or dataset is not state.dataset:
             return
         if (error := done.exception()) is not None:
             state.param.update(searching=False, message=error_message(error))
             return
-        found, relisted = done.result(), listing != self._listing
+        (found, colours), relisted = done.result(), listing != self._listing
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
         if state.answer is None or state.answer.terms != found.terms:
             state.param.update(**NO_LIMITS)
         state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
+        if colours is not None:
+            state.keep_colours(colours)
         state.show_answer(found)
         if relisted:  # what to list changed while the search ran
             self._relist()
@@ -258,7 +311,7 @@ class Searcher:
     def _measure_baseline(self) -> None:
         """Measure how well random words match, in the background: the first time embeds dozens of them."""
         state = self._state
-        if state.baseline is None:
+        if state.baseline is None and state.dataset.atlas.has_text:
             dataset = state.dataset
             in_background(
                 lambda: dataset.atlas.random_text_baseline,

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from clipper.errors import ClipperError
+from clipper.store.parts.clusters import BLOCK
 from viewer.dataset.axes.lay_out import Around, lay_out
 from viewer.dataset.columns.local_times import UTC_ZONE
 from viewer.dataset.columns.ordering import order_listed
@@ -21,6 +22,7 @@ from viewer.dataset.findings.findings import found_rows
 from viewer.dataset.geometry.lasso import rows_inside
 from viewer.dataset.ranking import Listing, listed_rows
 from viewer.dataset.suggestions import mixture
+from viewer.dataset.versions import of_model
 from viewer.session.answers import Answer
 from viewer.session.search import rank_dataset
 from viewer.session.state import ViewState
@@ -83,15 +85,8 @@ def _all_rows_of_target(  # noqa: PLR0911 - one for each kind of target
     dataset, answer = source.dataset, source.answer
     none = np.empty(0, np.int64)
     match target:
-        case Outline(corners, axes):
-            known = answer.similarities if answer is not None else None
-            title = answer.title if answer is not None else ""
-            around = Around(tags, source.words, known, title, source.zone)
-            try:
-                places = lay_out(dataset, axes, around)
-            except ClipperError:  # this version cannot show what the outline was drawn on
-                return none
-            return rows_inside(places.index, np.array(corners, np.float64))
+        case Outline():
+            return _inside(target, source, tags)
         case Results(listing):
             return none if answer is None else _results(listing, dataset, answer, kept)
         case Listed():
@@ -104,9 +99,41 @@ def _all_rows_of_target(  # noqa: PLR0911 - one for each kind of target
         case Tagged(tag):
             return tags.get(tag, none)
         case OneCluster(cluster_id):
-            return none if dataset.clusters is None else dataset.clusters.images_of(cluster_id)
+            return _of_cluster(dataset, cluster_id)
         case Found(key, beside, spare):
             return found_rows(dataset, key, beside=beside, spare=spare)
+
+
+def _inside(target: Outline, source: SelectionSource, tags: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the images inside an outline, where it was drawn: on axes, or on a model's map."""
+    dataset, answer = source.dataset, source.answer
+    on = dataset if any(target.axes) else of_model(dataset, target.model)
+    known = answer.similarities if answer is not None else None
+    title = answer.title if answer is not None else ""
+    around = Around(tags, source.words, known, title, source.zone)
+    try:
+        places = lay_out(on, target.axes, around) if on is not None else None
+    except ClipperError:  # this version cannot show what the outline was drawn on
+        places = None
+    if places is None:
+        return np.empty(0, np.int64)
+    return rows_inside(places.index, np.array(target.corners, np.float64))
+
+
+def _of_cluster(dataset: Dataset, cluster_id: int) -> np.ndarray:
+    """Return the images of a cluster; it may be one of another model.
+
+    A number that this model gave to a cluster of the past opens no other model's map.
+    """
+    own = dataset.clusters
+    is_own = own is not None and len(own) > 0 and int(own.table.ids[0]) // BLOCK == cluster_id // BLOCK
+    others = () if is_own else ("", *dataset.atlas.models[1:])
+    for model in dict.fromkeys((dataset.further_model, *others)):
+        shown = of_model(dataset, model)
+        clusters = shown.clusters if shown is not None else None
+        if clusters is not None and clusters.row_of(cluster_id) is not None:
+            return clusters.images_of(cluster_id)
+    return np.empty(0, np.int64)
 
 
 def _results(

@@ -81,6 +81,8 @@ class ViewState(param.Parameterized):
     dataset = param.ClassSelector(
         class_=Dataset, allow_None=True, instantiate=False, doc="None only after the session has ended."
     )
+    model = param.String(doc='The model that was chosen in an atlas of several, "" for the first.')
+    beside = param.String(doc='The model whose map lies beside the page\'s own, "" for none.')
     colour = param.String(doc='The column the points are coloured by, "" for density alone.')
     dark = param.Boolean(default=True)
     faces = param.Boolean(default=True, doc="Whether images stand for the clusters on the map.")
@@ -253,6 +255,10 @@ class ViewState(param.Parameterized):
         if self._similar is None or self._similar.similarities is not answer.similarities:
             self._similar = SimilarityColours.of(answer, self.dataset)
         return self._similar.colouring
+
+    def keep_colours(self, similar: SimilarityColours) -> None:
+        """Keep the colours of the next answer, which were made beside the event loop."""
+        self._similar = similar
 
     @property
     def colour_facet(self) -> Facet | None:

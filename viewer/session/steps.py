@@ -5,7 +5,8 @@ Links hold steps as JSON objects. Links made earlier must open, so these names s
     {"how": "only" | "add" | "less" | "flip", ...}   replace the selection, add to it, subtract from it, or
                                                swap what is selected and what is not; and one of
     {"shape": [[x, y], ...]}                   the images inside an outline on the map; with "axes", two
-                                               texts, on these axes
+                                               texts, on these axes; with "model", on the map of this model,
+                                               which is not the first
     {"of": "results" | "kept" | "all"}         the query's results, all that pass the filters, all
     {"of": "listed", "n": [start, stop]}       the images from one position of a sorted list to another
     {"image": id}, {"tag": name}               one image, the images with a tag
@@ -44,10 +45,14 @@ MAX_RESULTS, MAX_FOLDED = 20_000, 2_000  # results of a step that comes from a l
 
 @dataclass(frozen=True)
 class Outline:
-    """The images inside an outline; its corners are in map units. With `axes`, it was drawn on these."""
+    """The images inside an outline; its corners are in map units.
+
+    With `axes`, it was drawn on these; with a `model`, on its map, which is not the first one's.
+    """
 
     corners: tuple[tuple[float, float], ...]
     axes: tuple[str, str] = ("", "")
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,9 @@ def read_target(value: Mapping[str, Any]) -> Target | None:  # noqa: PLR0911 - o
     """Read the target of a step from a link or a browser's message; return None if it has none."""
     if "shape" in value:
         outline = read_outline(value["shape"])
-        return replace(outline, axes=_read_axes(value.get("axes"))) if outline is not None else None
+        if outline is None:
+            return None
+        return replace(outline, axes=_read_axes(value.get("axes")), model=_read_model(value.get("model")))
     match value.get("of"):
         case "results":
             return Results(_read_listing(value))
@@ -184,9 +191,10 @@ def read_target(value: Mapping[str, Any]) -> Target | None:  # noqa: PLR0911 - o
 
 def _write_target(target: Target) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
     match target:
-        case Outline(corners, axes):
+        case Outline(corners, axes, model):
             shape = [[_shortest(x), _shortest(y)] for x, y in corners]
-            return {"shape": shape, **({"axes": list(axes)} if any(axes) else {})}
+            on = {"axes": list(axes)} if any(axes) else {}
+            return {"shape": shape, **on, **({"model": model} if model else {})}
         case Results(listing):
             return {"of": "results", **(_write_listing(listing) if listing is not None else {})}
         case AllImages(of):
@@ -232,6 +240,10 @@ def read_outline(value: object) -> Outline | None:
 def _read_axes(value: object) -> tuple[str, str]:
     known = isinstance(value, list) and len(value) == 2  # noqa: PLR2004 - across and up
     return read_asked(*value) if known and isinstance(value, list) else MAP
+
+
+def _read_model(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= MAX_NAME else ""
 
 
 def _shortest(coordinate: float) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from viewer.dataset.changes import DatasetChanges
+from viewer.dataset.clusters import CLUSTER
 from viewer.dataset.columns.filters import apply_filters, validate_filters
 from viewer.dataset.columns.part import Part
 from viewer.dataset.columns.tag_column import TagRows
@@ -55,7 +56,8 @@ def change_version(
     """
     old, tags, answers = state.dataset, tags or {}, answers or {}
     after = {name: migrate_row(dataset, old, changes, getattr(state, name)) for name in ROW_FIELDS}
-    if changes.map_relaid:
+    same_version = old.version == dataset.version  # as another model sees it
+    if changes.map_relaid or same_version:
         after["hovered"] = None  # another image is under the pointer now
     gone = state.selected is not None and after["selected"] is None
     lost = old.label(state.selected) if gone else state.news.lost if state.news else ""
@@ -75,8 +77,8 @@ def change_version(
         answer=current,
         terms=migrate_terms(state.terms, changes.moved),
         baseline=None,
-        news=news,
-        latest_changes=news.changes,
+        news=state.news if same_version else news,
+        latest_changes=state.latest_changes if same_version else news.changes,
         marked=_migrate_marks(state, dataset, changes),
         selection=migrate_selection(state.selection, old, dataset, changes),
         steps=migrate_steps(state.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
@@ -98,6 +100,8 @@ def _migrate_filters(
 ) -> dict[str, Any]:
     """Return the filters that another version has, and what passes; `column_names` is old to new."""
     renamed = {column_names.get(name, name): condition for name, condition in state.filters.items()}
+    if state.dataset.further_model != dataset.further_model:
+        renamed.pop(CLUSTER, None)  # clusters of two models may be called alike, and are others
     facets = dataset.facets_with(tags, words) if renamed else {}
     filters = validate_filters(facets, renamed)
     if not filters:

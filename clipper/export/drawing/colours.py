@@ -16,6 +16,7 @@ from clipper.export.formats.dataset import Mapped, value_text
 from clipper.metadata.columns import WORDS, Column
 from clipper.metadata.values.integers import as_offsets
 from clipper.metadata.values.times import wall_seconds
+from clipper.store.parts.clusters import untitled
 from clipper.text import write_apart
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _clusters(atlas: Mapped) -> Colours:
     counts = [len(clusters.rows_at(level)) for level in range(clusters.members.shape[1])]
     level = max((at for at, count in enumerate(counts) if 0 < count <= MAX_CATEGORIES), default=0)
     names, ids = atlas.cluster_names, clusters.ids
-    label = {int(c): names[c] or f"Cluster {ids[c]}" for c in clusters.rows_at(level)}
+    label = {int(c): names[c] or untitled(ids[c]) for c in clusters.rows_at(level)}
     members = clusters.members[:, level].tolist()
     often = Counter(label.values())
     named = {c: text if often[text] == 1 else f"{text} ({ids[c]})" for c, text in label.items()}

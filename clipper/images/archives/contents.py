@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from clipper.errors import BadImageError
+from clipper.images.files.found import FoundImage
+from clipper.images.files.places import Contents, Member, member_id, sample_key
 from clipper.images.folder import is_kept_name
-from clipper.images.listing import FoundImage, Listing, describes_images, ending_to_show
-from clipper.images.places import Contents, Member, member_id, sample_key
+from clipper.images.listing import Listing, describes_images, ending_to_show
 
 
 def list_contents(contents: Contents, taken: set[str], described: set[str], listing: Listing) -> None:
@@ -34,10 +35,10 @@ def list_contents(contents: Contents, taken: set[str], described: set[str], list
             renamed[name.rpartition(".")[0]] = image_id.rpartition(".")[0]
             renamed.setdefault(sample_key(name), sample_key(image_id))
         place = image.place_in(archive)
-        listing.images.append(FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash))
+        listing.add_image(FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash))
     for name, reason in contents.failed.items():
         taken.add(image_id := _free(member_id(name), stem, taken, numbers))
-        listing.images.append(FoundImage(image_id, 0, archive.mtime_ns, reason=reason))
+        listing.add_image(FoundImage(image_id, 0, archive.mtime_ns, reason=reason))
     tables = {table.id for table in listing.tables}
     for member in contents.beside:
         name = member_id(member.name)

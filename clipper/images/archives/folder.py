@@ -14,16 +14,15 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from clipper.errors import BadImageError, ImagesError
-from clipper.hashing import digest
+from clipper.errors import BadImageError, ImagesError, StorageError
+from clipper.hashing import ContentHash, digest
 from clipper.images.archives import tar, tiff, zip  # noqa: A004 - the format's name
 from clipper.images.archives.contents import add_damage, add_member, itself, list_contents
 from clipper.images.archives.location import as_glob, expanded, kind_of, names_archives, root_of
 from clipper.images.archives.tables import ImageTable
 from clipper.images.decode import check_size
-from clipper.images.folder import ImageFolder, cannot_list, changed_ns, filesystem, is_image_name
-from clipper.images.listing import FoundImage, Listing, is_metadata_name
-from clipper.images.places import (
+from clipper.images.files.found import FoundImage
+from clipper.images.files.places import (
     ARCHIVE_ENDINGS,
     ARROW,
     MAX_LISTED,
@@ -39,7 +38,10 @@ from clipper.images.places import (
     is_packed_whole,
     member_id,
 )
-from clipper.images.remote import glob_files
+from clipper.images.folder import ImageFolder, is_image_name
+from clipper.images.listing import Listing, is_metadata_name
+from clipper.images.remote import cannot_list, changed_ns, filesystem, glob_files, patient
+from clipper.network.storage import ask
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -183,15 +185,23 @@ class ArchiveFolder(ImageFolder):
             f"{kind[1:]}://{place.member}::{archive}" if kind in (TAR, ZIP) else f"{archive}#{place.member}"
         )
 
-    def read(self, image_id: str, place: Place | None = None) -> bytes:
+    def read(
+        self,
+        image_id: str,
+        place: Place | None = None,
+        *,
+        listed_bytes: int = 0,
+        content_hash: ContentHash | None = None,
+    ) -> bytes:
         """Read an image from its archive.
 
         Raises:
             BadImageError: the archive is gone or damaged, or no longer reaches to the image.
+            ImagesError: the storage behind the URL refuses, or does not answer.
         """
         try:
-            return super().read(image_id, place)
-        except BadImageError:
+            return super().read(image_id, place, listed_bytes=listed_bytes, content_hash=content_hash)
+        except (BadImageError, ImagesError):
             raise
         except Exception as error:  # a damaged archive: the libraries raise errors of many kinds
             raise BadImageError(
@@ -244,7 +254,9 @@ class ArchiveFolder(ImageFolder):
             return [FoundImage(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
         files, root = filesystem(self.root)
         try:
-            entries = files.ls(root, detail=True)
+            entries = ask(self.root, lambda: files.ls(root, detail=True), doing="listed")
+        except StorageError:
+            raise
         except Exception:  # noqa: BLE001 - each file system has errors of its own
             return []  # listing the archives reports it
         named = [(str(entry["name"]).rstrip("/").rpartition("/")[2], entry) for entry in entries]
@@ -280,7 +292,7 @@ class ArchiveFolder(ImageFolder):
         if self._whole and self._whole[0] == path and now < self._whole[1]:
             return self._whole[2][place.offset : end]
         files, _ = filesystem(self.root)
-        data = bytes(files.cat_file(path, start=place.offset, end=end))
+        data = bytes(ask(path, lambda: files.cat_file(path, start=place.offset, end=end)))
         if len(data) <= place.size:
             return data
         # A simple web server sends the whole file, whatever part it is asked for.
@@ -299,15 +311,22 @@ class ArchiveFolder(ImageFolder):
         if not self.remote:
             return Path(path).open("rb")
         files, _ = filesystem(self.root)
-        return cast("BinaryIO", files.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead"))
+        opened = ask(path, lambda: files.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead"))
+        return patient(cast("BinaryIO", opened), path)
 
     def _open(self, archive: Archive) -> Contents:
-        """Read an archive from start to end."""
+        """Read an archive from start to end.
+
+        Raises:
+            ImagesError: the storage behind the URL refuses, or does not answer.
+        """
         contents = Contents(archive, limits=self.limits)
         try:
             with self._file(archive.name) as file:
                 for member in self._members(contents, file):
                     add_member(contents, member)
+        except ImagesError:  # of the storage: it says nothing about the archive
+            raise
         except Exception as error:  # noqa: BLE001 - a damaged archive: the libraries raise errors of many kinds
             add_damage(contents, error)
         return contents
@@ -347,7 +366,9 @@ class ArchiveFolder(ImageFolder):
         files.invalidate_cache()
         try:
             entries = (
-                glob_files(files, root, pattern) if has_magic(pattern) else {pattern: files.info(pattern)}
+                glob_files(files, root, pattern, location=self.location)
+                if has_magic(pattern)
+                else {pattern: ask(self.location, lambda: files.info(pattern), doing="listed")}
             )
         except Exception as error:
             raise cannot_list(self.location, error) from error

@@ -10,9 +10,9 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 
 from clipper.errors import ImagesError
+from clipper.images.files.places import ARCHIVE_ENDINGS, TIFFS, is_archive, is_packed_whole
 from clipper.images.folder import is_image_name
 from clipper.images.listing import is_metadata_name
-from clipper.images.places import ARCHIVE_ENDINGS, TIFFS, is_archive, is_packed_whole
 from clipper.settings import is_url
 
 _RANGE = re.compile(r"\{(\d{1,12})\.\.(\d{1,12})\}")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
+from clipper.images.files.places import MAX_LISTED, Member, Packing, listed_at
 from clipper.images.formats import HEAD_BYTES, READABLE_ENDINGS, ending_of, readable_format
-from clipper.images.places import MAX_LISTED, Member, Packing, listed_at
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.places import Member
+from clipper.images.files.places import Member
 
 # The first bytes of gzip, bzip2, xz and zstd: some shards are packed, and called .tar.
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.places import Member, Packing
+from clipper.images.files.places import Member, Packing
 
 MAX_PAGES = 1_000_000
 _MAX_ENTRIES = 4096  # of a directory; real ones have some dozens

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.places import Member, Packing
+from clipper.images.files.places import Member, Packing
 
 _HEADER_BYTES = 30  # of the local header before a member, without its two texts
 _ENCRYPTED = 0x1

@@ -1,183 +1,215 @@
-"""Embed on a Dask cluster: workers decode and embed batches of files, and only this process writes.
+"""Embed on a Dask cluster: workers decode and embed batches of files, and write what they made.
 
-The only file that imports distributed, and only if the setting `dask` names a scheduler. If a worker dies,
-others repeat its batches. What does not belong here: the work itself (`indexing/contents/decode.py`).
+They write it to the run's folder on the home's disk, and the run moves it into the stores: no picture passes
+through this machine. A worker that does not see that disk returns what it made. What does not belong here:
+what a worker does (`indexing/contents/cluster_worker.py`), and which worker gets what
+(`indexing/cluster/tasks.py`).
 """
 
-import socket
-import threading
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
-from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
-from clipper.images.archives.folder import open_images
-from clipper.images.child_tasks import DecodeResult
-from clipper.images.decode import PIXELS_VERSION
-from clipper.images.picture.measures import MEASURE_VERSION
-from clipper.images.picture.signature import SIGNATURE_VERSION
-from clipper.indexing.contents.decode import decode_and_embed
+from clipper.errors import ClipperError, ClusterError, ClusterSetupError
+from clipper.images.decode import THUMBNAIL_PIXELS
+from clipper.indexing.cluster.connection import UNSET, connected
+from clipper.indexing.cluster.faults import Fault
+from clipper.indexing.cluster.shared import SharedFolder, shared_folder
+from clipper.indexing.cluster.tasks import Work, Workers, with_gpu
+from clipper.indexing.contents.cluster_worker import (
+    Batch,
+    ClusterModel,
+    Done,
+    Setup,
+    Shard,
+    decode,
+    embed,
+    measure,
+    prepare,
+    prepare_to_decode,
+    work,
+)
+from clipper.indexing.contents.decode import ToEmbed
 from clipper.models import source as model_files
-from clipper.models.source import PREPROCESS_VERSION, ModelSource
+from clipper.models.engines.calibration import Calibration
+from clipper.models.engines.towers import EXACT
+from clipper.models.source import ModelSource
 from clipper.settings import Settings
-from clipper.store.facts import FACTS_VERSION
-from clipper.store.manifest import Entry
+from clipper.store.columns.entries import Entries, Entry
+from clipper.store.columns.keys import Keys
+from clipper.store.home import Home
 
-if TYPE_CHECKING:
-    from clipper.models.clip import Clip
-
-# Images of one task: seconds of work on a small CPU, a megabyte or two of results.
-BATCH = 256
-# Tasks for each thread of the cluster: one that runs, one that waits.
-AHEAD = 2
-CONNECT_SECONDS = 20
-WORKERS_SECONDS = 20  # until it has a worker
-# How often a failed task is tried again; distributed does the same for one whose worker died.
-RETRIES = 2
-_VERSIONS = (PREPROCESS_VERSION, PIXELS_VERSION, FACTS_VERSION, MEASURE_VERSION, SIGNATURE_VERSION)
-_loading = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One task: files, and all that a worker needs to know about the run."""
-
-    entries: Sequence[Entry]
-    to_embed: frozenset[bytes]
-    settings: dict[str, Any]
-    fingerprint: str
-    limits: str
-    versions: tuple[str, ...] = _VERSIONS
+# Images of the first tasks: seconds of work on a small CPU, a megabyte or two of results. Later tasks take
+# about so many seconds, so that a worker that dies loses no more, and each shard has rows enough.
+BATCH, TASK_SECONDS = 256, 40.0
+# A task has at most so many images, as a shard has rows; and at least so many, unless there are no more.
+LARGEST, SMALLEST = 2_048, 64
 
 
 def decode_on_cluster(
-    entries: Sequence[Entry], settings: Settings, *, source: ModelSource, to_embed: Collection[bytes]
-) -> Iterator[DecodeResult]:
-    """Yield the results of `decode_and_embed` in the order in which the workers finish.
+    entries: Entries,
+    settings: Settings,
+    *,
+    models: Sequence[tuple[Settings, ToEmbed]],
+    lacking: Mapping[str, Keys],
+    min_side: int = THUMBNAIL_PIXELS,
+    note: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[int, Done]]:
+    """Decode and embed files; yield for each task the number of its files, and what came of them.
+
+    The tasks come in the order in which the workers finish. Shards lie in the run's folder only until the
+    next task is asked for.
 
     Args:
         entries: the files; every worker must see the images folder under the same path or URL.
         settings: `dask` is the scheduler's address.
-        source: the model; a local folder needs the same path on every worker, a hub model is fetched by each.
-        to_embed: content hashes that lack a vector.
+        models: each with the settings that name it alone. A local folder needs the same path on every worker,
+            a hub model is fetched by each. Every worker embeds with the engine that is chosen here, so that
+            it does not matter which one takes an image. None if no vectors are lacking.
+        lacking: by store of those that all models share, the content hashes that lack a row there.
+        min_side: as in `decode_and_embed`.
+        note: gets a line for each worker that cannot do the work, or does not see the home's disk.
 
     Raises:
-        ClusterError: the scheduler does not answer, or a batch fails again and again.
-        ClipperError: a worker cannot use the images folder or the model.
+        ClusterError: the scheduler does not answer or is gone, all workers are, or a batch fails again and
+            again.
+        ClipperError: no worker can use the images folder or the model; or the home's disk cannot be written.
     """
-    with _connected(settings.dask) as client:
-        from distributed import as_completed
-
-        batches = _batches(entries, settings, source=source, to_embed=to_embed)
-        threads = sum(client.nthreads().values())
-
-        def submit(count: int) -> list[Any]:
-            taken = islice(batches, count)
-            return [client.submit(_work, one, key=f"clipper-{uuid4().hex}", retries=RETRIES) for one in taken]
-
-        done = as_completed(submit(AHEAD * threads), loop=client.loop)
-        for future in done:
-            yield from _result(future, settings.dask)
-            future.release()
-            done.update(submit(1))
+    with connected(settings.dask) as client, shared_folder(Home(settings.home)) as shared:
+        known = [_model(alone, to.encoder.source, to=to) for alone, to in models]
+        setup = replace(_setup(settings, known), min_side=min_side, shared=shared)
+        batches = _Batches(entries, [to.contents for _, to in models], lacking)
+        stage = Work("decode", setup, prepare, work)
+        if models:
+            stage = Work("embed", setup, prepare, work, prepare_to_decode, first=decode, second=embed)
+        workers = Workers(client, settings.dask, stage, batches, note, _Proofs(shared, batches, note))
+        batches.workers = workers
+        for batch, done in workers.results():
+            batches.took(len(batch.entries), done.seconds)
+            yield len(batch.entries), _in(shared, done)
 
 
-@contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ClusterSetupError(
-            "`dask` (CLIPPER_DASK) needs distributed: pip install 'clipper[dask]'"
-        ) from error
-    try:
-        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ClusterError(
-            f"the Dask scheduler {address} does not answer ({error}); start it, or unset "
-            "`dask` (CLIPPER_DASK)"
-        ) from error
-    try:
-        _await_workers(client, address)
-        yield client
-    finally:  # closing the client cancels the tasks that are left
-        client.close()
+def _in(shared: SharedFolder, done: Done) -> Done:
+    """Return what came of a batch with whole paths of its shards."""
+
+    def whole(shard: Shard) -> Shard:
+        return str(shared.path / shard[0]), shard[1]
+
+    shards = {name: whole(shard) for name, shard in done.shards.items()}
+    return replace(done, shards=shards, vectors=tuple(shard and whole(shard) for shard in done.vectors))
 
 
-def _await_workers(client: Any, address: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=WORKERS_SECONDS)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"the Dask scheduler {address} has no workers; start some, or unset `dask` (CLIPPER_DASK)"
-        ) from error
+class _Proofs:
+    """Checks what each worker that is ready wrote to the run's folder: a worker may not see it."""
+
+    def __init__(self, shared: SharedFolder, batches: "_Batches", note: Callable[[str], None]) -> None:
+        self._shared, self._batches, self._note = shared, batches, note
+        self._noted = False
+
+    def __call__(self, worker: str, proof: str) -> Fault | None:
+        if proof:
+            try:
+                self._shared.check_proof(proof)
+            except ClusterSetupError as error:
+                return Fault(worker, error)
+            return None
+        self._batches.largest = BATCH  # what it makes passes through the scheduler and this machine
+        if not self._noted:
+            self._note(
+                f"the Dask worker {worker} does not see {self._shared.path.parent} of this machine, or may "
+                "not write there: thumbnails and facts that it makes pass through this machine"
+            )
+        self._noted = True
+        return None
 
 
-def _batches(
-    entries: Sequence[Entry], settings: Settings, *, source: ModelSource, to_embed: Collection[bytes]
-) -> Iterator[Batch]:
+class _Batches(Iterator[Batch]):
+    """The tasks, one after another, each as large as suits the workers' speed and what is left."""
+
+    def __init__(
+        self, entries: Entries, to_embed: Sequence[Container[bytes]], lacking: Mapping[str, Keys]
+    ) -> None:
+        self._entries, self._to_embed, self._lacking, self._next = entries, to_embed, lacking, 0
+        self._size, self.largest = BATCH, LARGEST
+        self.workers: Workers | None = None
+
+    def took(self, images: int, seconds: float) -> None:
+        """Learn the speed of a worker."""
+        if seconds > 0:
+            self._size = int(max(BATCH, TASK_SECONDS * images / seconds))
+
+    def __next__(self) -> Batch:
+        left = len(self._entries) - self._next
+        if left <= 0:
+            raise StopIteration
+        threads = self.workers.threads if self.workers else 1
+        share = max(SMALLEST, -(-left // (2 * threads)))  # near the end all workers have something to do
+        size = min(left, self._size, self.largest, share)
+        part = self._entries[self._next : self._next + size]
+        self._next += size
+        to_embed = tuple(_among(part, keys) for keys in self._to_embed)
+        return Batch(part, to_embed, {name: _among(part, keys) for name, keys in self._lacking.items()})
+
+
+def _among(part: Entries, contents: Container[bytes]) -> frozenset[bytes]:
+    """Return the contents of some files that are among others."""
+    keys = part.keys
+    if isinstance(contents, Keys):
+        mask = contents.mask(keys)
+        return frozenset(part.where(mask).keys.to_pylist()) if mask.any() else frozenset()
+    return frozenset(key for key in keys.to_pylist() if key in contents)
+
+
+def calibrate_on_cluster(
+    entries: Sequence[Entry], settings: Settings, *, source: ModelSource
+) -> Calibration | None:
+    """Choose the engine on a worker: its machine embeds, not this one. All workers then use the same.
+
+    Args:
+        entries: a sample of the dataset.
+        settings: `dask` is the scheduler's address.
+        source: the model.
+
+    Returns:
+        None if too few of the sample can be decoded.
+
+    Raises:
+        ClusterError: the scheduler does not answer, or its workers fail.
+        ClipperError: no worker can use the images folder or the model.
+    """
+    fault: Exception | None = None
+    with connected(settings.dask) as client:
+        setup, sample = _setup(settings, [_model(settings, source)]), Batch(list(entries))
+        for worker in sorted(client.nthreads(), key=with_gpu(client), reverse=True):  # those embed
+            key = f"clipper-measure-{uuid4().hex}"
+            try:
+                found = client.submit(
+                    measure, setup, sample, key=key, workers=[worker], allow_other_workers=False
+                ).result()
+            except Exception as error:  # noqa: BLE001 - anything that may happen on a worker's machine
+                fault = error
+                continue
+            if not isinstance(found, Fault):
+                return Calibration.from_dict(found) if found else None
+            fault = found.error
+    if isinstance(fault, ClipperError):
+        raise fault
+    raise ClusterError(
+        f"no worker of the Dask cluster {settings.dask} could measure which engine is the fastest "
+        f"({type(fault).__name__}: {fault}); see their logs, {UNSET}"
+    ) from fault
+
+
+def _model(settings: Settings, source: ModelSource, *, to: ToEmbed | None = None) -> ClusterModel:
+    folder = model_files.local_folder(settings)
+    name = str(source.folder) if folder else settings.model_name
+    engine, transform = (to.encoder.engine_name, to.encoder.transform) if to else (EXACT, None)
+    found = (source.fingerprint, engine, source.dimensions, transform)
+    return ClusterModel(name, settings.revision or "", *found)
+
+
+def _setup(settings: Settings, models: Sequence[ClusterModel]) -> Setup:
     values = settings.model_dump()
     values["images"] = settings.images_location
-    if model_files.local_folder(settings):
-        values["model"] = str(source.folder)
-    for start in range(0, len(entries), BATCH):
-        part = entries[start : start + BATCH]
-        keys = frozenset(entry.content_hash for entry in part if entry.content_hash in to_embed)
-        yield Batch(part, keys, values, source.fingerprint, settings.limits)
-
-
-def _result(future: Any, address: str) -> list[DecodeResult]:
-    from distributed import KilledWorker
-
-    try:
-        return list(future.result())
-    except ClipperError:
-        raise
-    except KilledWorker as error:
-        raise ClusterError(
-            f"workers of the Dask cluster {address} died again and again of the same {BATCH} images; see "
-            "their logs (memory?), or unset `dask` (CLIPPER_DASK)"
-        ) from error
-    except Exception as error:  # anything that may happen on a worker's machine
-        raise ClusterError(
-            f"the Dask cluster {address} failed ({type(error).__name__}: {error}); its workers need the same "
-            "Clipper and libraries as here"
-        ) from error
-
-
-def _work(batch: Batch) -> list[DecodeResult]:
-    """Decode and embed one batch; a worker runs this."""
-    host = socket.gethostname()
-    if batch.versions != _VERSIONS:
-        raise ClusterSetupError(f"the Dask worker on {host} has another version of Clipper; install the same")
-    settings = Settings.model_construct(**batch.settings)
-    if batch.limits != settings.limits:
-        raise ClusterSetupError(
-            f"the Dask worker on {host} has other decoders than this machine; install the same packages"
-        )
-    folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
-    try:
-        folder.require()
-        with _loading:
-            clip = _clip(
-                settings.model, settings.revision or "", batch.fingerprint, settings.device, settings.dtype
-            )
-    except ClipperError as error:
-        raise type(error)(f"on the Dask worker {host}: {error}") from None
-    return list(decode_and_embed(batch.entries, folder, settings, clip=clip, to_embed=batch.to_embed))
-
-
-@lru_cache(maxsize=1)
-def _clip(model: str, revision: str, fingerprint: str, device: str, dtype: str) -> "Clip":
-    """Load the model, which a worker keeps in memory from one batch to the next."""
-    from clipper.models.clip import Clip
-
-    source = model_files.find(Settings.model_construct(home=Path("/"), model=model, model_revision=revision))
-    if source.fingerprint != fingerprint:
-        raise ModelError(f"{source.folder} is another model than the one this run embeds with")
-    return Clip(source, device=device, dtype=dtype)
+    values["home"] = settings.home.absolute()
+    return Setup(values, settings.limits, tuple(models))

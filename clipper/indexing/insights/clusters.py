@@ -8,20 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import rows_of
+from clipper.errors import StoreError
+from clipper.indexing.staging.each_model import for_each_model
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.clustering.identity import find_clusters, update_clusters
 from clipper.store import cluster_names
 from clipper.store.parts import clusters as stored
-from clipper.store.parts.clusters import LEVELS, Clusters
+from clipper.store.parts.clusters import BLOCK, LEVELS, Clusters
 from clipper.store.tables import is_written, read_parquet
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 CLUSTERS_VERSION = "1"
 
 
+@for_each_model
 def cluster_images(work: Workspace) -> Step:
     """Bring the clusters up to date: new images join those of their neighbors while the map is still.
 
@@ -52,15 +57,27 @@ def _bring_up_to_date(
     if before is None:
         found = find_clusters(graph, positions, penalties=penalties)
         # Of clusters that were found before, names that people gave may be left: they are no names for these.
-        first = max(cluster_names.read(work.home), default=-1) + 1
+        first = max(max(cluster_names.read(work.home), default=-1) + 1, _next_block(work))
         return replace(found, ids=found.ids + first, next_id=found.next_id + first), 0
     known, earlier = stored.read(before)
-    place = {key: row for row, key in enumerate(known)}
-    was = np.array([place.get(key, -1) for key in keys], np.int64)
+    was = _rows_of(keys, known)
     stayed = was >= 0
     moved = bool((stored.read_positions(before)[was[stayed]] != positions[stayed]).any())
     clusters = update_clusters(earlier, graph, positions, was, moved=moved, penalties=penalties)
     return clusters, int(np.isin(clusters.ids, earlier.ids).sum())
+
+
+def _next_block(work: Workspace) -> int:
+    """Return the first number of clusters that no other model's clusters will soon reach; 0 if none has any.
+
+    People name clusters by their lasting numbers, which therefore differ over all models. A model that is put
+    before those of an earlier run is the first, and finds its clusters after they found theirs.
+    """
+    paths = [
+        work.home.part("clusters", each.staged.clusters) for each in work.each_model() if each.staged.clusters
+    ]
+    used = [stored.read(path)[1].next_id for path in paths if is_written(path)]
+    return (max(used) // BLOCK + 1) * BLOCK if used else 0
 
 
 def _count(clusters: Clusters) -> dict[str, int]:
@@ -73,8 +90,7 @@ def _positions(work: Workspace, keys: Sequence[bytes]) -> "np.ndarray":
     import numpy as np
 
     table = read_parquet(work.home.part("projection", work.require("projection")))
-    row = {key: at for at, key in enumerate(table["content_hash"].to_pylist())}
-    rows = [row[key] for key in keys]
+    rows = _rows_in(table, keys)
     return np.stack([table[axis].to_numpy()[rows] for axis in "xy"], axis=1).astype(np.float32)
 
 
@@ -88,9 +104,23 @@ def _penalties(work: Workspace, keys: Sequence[bytes]) -> "np.ndarray | None":
     if not work.staged.scores:
         return None
     table = read_parquet(work.home.part("scores", work.staged.scores))
-    row = {key: at for at, key in enumerate(table["content_hash"].to_pylist())}
-    rows = [row[key] for key in keys]
+    rows = _rows_in(table, keys)
     odd = np.asarray(table["stands_apart"].to_numpy(zero_copy_only=False), bool)[rows]
     flawed = table["picture_issues"].combine_chunks().is_valid()
     poor = np.asarray(flawed.to_numpy(zero_copy_only=False), bool)[rows]
     return np.asarray(odd | poor, np.float32)
+
+
+def _rows_in(table: "pa.Table", keys: Sequence[bytes]) -> "np.ndarray":
+    """Return the row of each content in a table that has one for each, (n,) int64."""
+    rows = _rows_of(keys, table["content_hash"].combine_chunks())
+    if (rows < 0).any():
+        raise StoreError("the map or the scores are of other images; materialize umap_projection again")
+    return rows
+
+
+def _rows_of(keys: Sequence[bytes], known: "pa.Array") -> "np.ndarray":
+    """Return the row of each content among the known ones, (n,) int64; -1 where it is not there."""
+    import pyarrow as pa
+
+    return rows_of(pa.array(keys, pa.binary(16)), known)

@@ -3,16 +3,21 @@
 What does not belong here: comparing two sets of images (`insight/drift.py`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import booleans, integers, json_rows, rows_of
+from clipper.errors import StoreError
+from clipper.hashing import JsonPieces, json_object
 from clipper.indexing.insights.split_drift import Splits, compare_parts, read_splits
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.drift import DRIFT_LEVEL, Drift, cluster_ids
 from clipper.insight.drift import measure_drift as measure
 from clipper.store import cluster_names, embeddings, snapshots
+from clipper.store.columns.keys import Keys
 from clipper.store.parts import clusters as stored
 from clipper.store.snapshots import Snapshot
 from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
@@ -46,21 +51,35 @@ def measure_drift(work: Workspace) -> Step:
         made = {**made_of, "drift": told, "splits": pairs, "counts": counts}
         write_part(path, _with_pairs(table, far), made)
 
-    inputs = [DRIFT_VERSION, work.settings.drift_level, splits]
+    inputs = _inputs(work.settings.drift_level, splits)
     of = ["neighbours", *(["clusters"] if work.staged.clusters else [])]
     return insight_step(work, "drift", of=of, inputs=inputs, make=make, follows=True)
 
 
-def _since_before(work: Workspace, keys: list[bytes]) -> "tuple[dict[str, Any], pa.Table]":
+def _inputs(level: float, splits: Splits) -> JsonPieces:
+    """Return the list of the step's inputs, for a digest."""
+
+    def pieces() -> Iterator[bytes]:
+        yield json.dumps([DRIFT_VERSION, level], separators=(",", ":"))[:-1].encode()
+        yield b","
+        yield from json_object({name: json_rows(parts) for name, parts in splits.items()}).pieces()
+        yield b"]"
+
+    return JsonPieces(pieces)
+
+
+def _since_before(work: Workspace, keys: Keys) -> "tuple[dict[str, Any], pa.Table]":
     """Compare with the published version, and list the new images; the same images keep the last result."""
     before = _comparable(work)
     if before is None:
-        return {"compared": False}, _table([], [])
+        return {"compared": False}, _table(*_no_images())
+    import pyarrow as pa
+
     earlier = _contents(work, before)
-    if not keys or not earlier:
-        return {"compared": False}, _table([], [])
+    if not keys or not len(earlier):
+        return {"compared": False}, _table(*_no_images())
     known = work.home.part("drift", before.parts.get("drift", ""))
-    if "drift" in before.parts and set(earlier) == set(keys) and is_written(known):
+    if "drift" in before.parts and Keys.of(earlier) == keys and is_written(known):
         table = read_parquet(known)
         if "pair" in table.column_names:
             import pyarrow.compute as pc
@@ -73,7 +92,8 @@ def _since_before(work: Workspace, keys: list[bytes]) -> "tuple[dict[str, Any], 
     names |= cluster_names.read(work.home) if not cluster_names.problem(work.home) else {}
     told: dict[str, Any] = {"compared": True, "since": before.published_at.isoformat(), **found.to_json()}
     told |= {"summary": found.summary(names), "names": {str(each): names.get(each, "") for each in changed}}
-    return told, _table(*([keys[row] for row in rows.tolist()] for rows in (found.new, found.sparse)))
+    contents = pa.array(keys, pa.binary(16))
+    return told, _table(*(contents.take(integers(rows)) for rows in (found.new, found.sparse)))
 
 
 def _comparable(work: Workspace) -> Snapshot | None:
@@ -85,20 +105,22 @@ def _comparable(work: Workspace) -> Snapshot | None:
     return before if is_written(work.home.part("neighbours", before.parts["neighbours"])) else None
 
 
-def _contents(work: Workspace, version: Snapshot) -> list[bytes]:
+def _contents(work: Workspace, version: Snapshot) -> "pa.Array":
     """Return the contents of a version whose vectors are still there."""
+    import pyarrow as pa
+
     path = work.home.part("neighbours", version.parts["neighbours"])
-    known = work.embeddings()[2].keys()
-    return [key for key in read_parquet(path)["content_hash"].to_pylist() if key in known]
+    column = read_parquet(path)["content_hash"].combine_chunks().cast(pa.binary(16))
+    return column.filter(booleans(work.embeddings()[2].keys().mask(column)))
 
 
-def _compare(work: Workspace, keys: list[bytes], earlier: list[bytes], before: Snapshot) -> Drift:
+def _compare(work: Workspace, keys: Keys, earlier: "pa.Array", before: Snapshot) -> Drift:
     _, _, store = work.embeddings()
     then = _cluster_ids(work, before.parts.get("clusters", ""), earlier)
     now = _cluster_ids(work, work.staged.clusters, keys)
     return measure(
-        embeddings.read(store, earlier),
-        embeddings.read(store, keys),
+        embeddings.MappedVectors(store, earlier),
+        embeddings.MappedVectors(store, keys),
         keys=(earlier, keys),
         clusters=None if then is None or now is None else (then, now),
         level=work.settings.drift_level,
@@ -106,29 +128,33 @@ def _compare(work: Workspace, keys: list[bytes], earlier: list[bytes], before: S
 
 
 def _between_parts(
-    work: Workspace, keys: list[bytes], splits: Splits
-) -> "tuple[list[dict[str, Any]], list[list[bytes]]]":
+    work: Workspace, keys: Keys, splits: Splits
+) -> "tuple[list[dict[str, Any]], list[pa.Array]]":
     """Compare the parts of each split; return the pairs, and the contents that are far in each."""
     if not splits:
         return [], []
-    import numpy as np
+    import pyarrow as pa
 
     _, _, store = work.embeddings()
-    row = {key: at for at, key in enumerate(keys)}
-    positions = np.array([row[entry.content_hash] for entry in work.members()], np.int64)
+    positions = keys.positions(work.members().keys)
     ids, names = _cluster_ids(work, work.staged.clusters, keys), _names(work, work.staged.cluster_names)
-    told, far = compare_parts(splits, embeddings.read(store, keys), positions, ids, names)
-    return told, [[keys[at] for at in rows.tolist()] for rows in far]
+    told, far = compare_parts(splits, embeddings.MappedVectors(store, keys), positions, ids, names)
+    contents = pa.array(keys, pa.binary(16))
+    return told, [contents.take(integers(rows)) for rows in far]
 
 
-def _cluster_ids(work: Workspace, version: str, keys: list[bytes]) -> "np.ndarray | None":
+def _cluster_ids(work: Workspace, version: str, keys: "Keys | pa.Array") -> "np.ndarray | None":
     """Return the cluster of each content in a version of the clusters; None without that version."""
     path = work.home.part("clusters", version)
     if not version or not is_written(path):
         return None
+    import pyarrow as pa
+
     known, clusters = stored.read(path)
-    row = {key: at for at, key in enumerate(known)}
-    ids: np.ndarray = cluster_ids(clusters, DRIFT_LEVEL)[[row[key] for key in keys]]
+    rows = rows_of(pa.array(keys, pa.binary(16)), known)
+    if (rows < 0).any():
+        raise StoreError(f"{path} lacks images of the same version; run `clipper index` to make it again")
+    ids: np.ndarray = cluster_ids(clusters, DRIFT_LEVEL)[rows]
     return ids
 
 
@@ -141,24 +167,31 @@ def _names(work: Workspace, version: str) -> dict[int, str]:
     return {cluster: name for cluster, name in zip(*table.values(), strict=True) if name}
 
 
-def _table(new: list[bytes], sparse: list[bytes]) -> "pa.Table":
+def _no_images() -> "tuple[pa.Array, pa.Array]":
     import pyarrow as pa
 
-    far = set(sparse)
-    kinds = [SPARSE if key in far else NEW for key in new]
-    return pa.table({"image": pa.array(new, pa.binary(16)), "kind": pa.array(kinds, pa.string())})
+    return pa.nulls(0, pa.binary(16)), pa.nulls(0, pa.binary(16))
 
 
-def _with_pairs(table: "pa.Table", far: Sequence[Iterable[bytes]]) -> "pa.Table":
+def _table(new: "pa.Array", sparse: "pa.Array") -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kinds = pc.if_else(pc.is_in(new, value_set=sparse), SPARSE, NEW)
+    return pa.table({"image": new, "kind": kinds.cast(pa.string())})
+
+
+def _with_pairs(table: "pa.Table", far: "Sequence[pa.Array]") -> "pa.Table":
     """Add the images that are far from the other part of a pair, whose number is `pair`."""
+    import numpy as np
     import pyarrow as pa
 
-    images = [(key, at) for at, keys in enumerate(far) for key in keys]
+    pairs = np.repeat(np.arange(len(far), dtype=np.int16), [len(keys) for keys in far])
     added = pa.table(
         {
-            "image": pa.array([key for key, _ in images], pa.binary(16)),
-            "kind": pa.array([SPARSE] * len(images), pa.string()),
-            "pair": pa.array([at for _, at in images], pa.int16()),
+            "image": pa.concat_arrays([pa.nulls(0, pa.binary(16)), *far]),
+            "kind": pa.repeat(pa.scalar(SPARSE, pa.string()), len(pairs)),
+            "pair": pa.array(pairs, pa.int16()),
         }
     )
     return pa.concat_tables([table.append_column("pair", pa.nulls(len(table), pa.int16())), added])

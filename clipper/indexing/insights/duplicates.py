@@ -5,19 +5,23 @@ which the step that decodes makes.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import shake_256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import booleans, integers, numbers, truths
 from clipper.hashing import digest
 from clipper.images.picture.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.doubles.duplicates import Duplicates, Files
 from clipper.insight.doubles.duplicates import find_duplicates as find
+from clipper.metadata.values.column_values import Values
 from clipper.store import facts
+from clipper.store.columns.entries import BYTES, MTIME_NS
+from clipper.store.columns.keys import Keys
 from clipper.store.tables import write_part
 
 if TYPE_CHECKING:
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
 
 DUPLICATES_VERSION = "2"
 SHOWN_ROWS = 200  # rows in Dagster's table
+TAKEN = "taken_at"
+# A time as nearly all cameras write it.
+_PLAIN = r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d$"
 
 
 def find_duplicates(work: Workspace) -> Step:
@@ -60,44 +67,59 @@ def _lacking(work: Workspace) -> list[bytes]:
     """
     _, manifest = work.manifest()
     made = work.signatures.keys() - facts.without_signature(work.signatures)
-    lacking = set(manifest.hashes()) - made
-    return sorted(lacking & set(work.contents())) if lacking else []
+    lacking = manifest.contents - made
+    return list(lacking & work.contents()) if lacking else []
 
 
-def _files(work: Workspace, keys: Sequence[bytes]) -> Files:
+def _files(work: Workspace, keys: Keys) -> Files:
     """Return what is known of each usable file."""
     import numpy as np
+    import pyarrow as pa
 
     members = work.members()
-    row = {key: at for at, key in enumerate(keys)}
-    known = facts.read(work.facts, keys)
-    sizes = [[known[entry.content_hash][side] for entry in members] for side in ("width", "height")]
-    return Files(
-        ids=[entry.id for entry in members],
-        contents=np.array([row[entry.content_hash] for entry in members], np.int64),
-        widths=np.array(sizes[0], np.int64),
-        heights=np.array(sizes[1], np.int64),
-        bytes=np.array([entry.bytes for entry in members], np.int64),
-        times=np.array(
-            [_time_of(known[entry.content_hash].get("taken_at"), entry.mtime_ns) for entry in members]
-        ),
-    )
+    known = facts.read_columns(work.facts, pa.array(keys, pa.binary(16)))
+    contents = keys.positions(members.keys)
+    widths, heights = (facts.whole_numbers(known, side, len(keys)) for side in ("width", "height"))
+    taken = np.full(len(keys), np.nan)
+    if TAKEN in known:
+        taken[known[TAKEN].at] = _seconds(known[TAKEN])
+    changed = members.numbers(MTIME_NS)
+    times = np.where(np.isnan(taken[contents]), np.where(changed > 0, changed / 1e9, np.nan), taken[contents])
+    return Files(members.ids, contents, widths[contents], heights[contents], members.numbers(BYTES), times)
 
 
-def _time_of(taken_at: str | None, mtime_ns: int) -> float:
-    """Return when a picture was taken, or else its file last changed: seconds, NaN if neither is known.
+def _seconds(taken: Values) -> "np.ndarray":
+    """Return when pictures were taken, (m,) float64 in seconds; NaN for what is no time.
 
     The wall clock tells the day of a photo, as everywhere; few cameras write the offset from UTC.
     """
-    if taken_at:
-        try:
-            return datetime.fromisoformat(taken_at).replace(tzinfo=UTC).timestamp()
-        except (ValueError, OverflowError, OSError):
-            pass
-    return mtime_ns / 1e9 if mtime_ns > 0 else float("nan")
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    seconds = np.full(len(taken), np.nan)
+    if isinstance(taken.cells, list):
+        seconds[:] = list(map(_seconds_of, taken.cells))
+        return seconds
+    is_plain = truths(pc.match_substring_regex(taken.cells, _PLAIN))
+    try:
+        plain = taken.cells.filter(booleans(is_plain)).cast(pa.timestamp("s"))
+    except pa.ArrowInvalid:  # one is no time, such as the 31st of June
+        is_plain[:] = False
+    else:
+        seconds[is_plain] = numbers(plain.cast(pa.int64()))
+    seconds[~is_plain] = list(map(_seconds_of, taken.cells.filter(booleans(~is_plain)).to_pylist()))
+    return seconds
 
 
-def _signatures(work: Workspace, keys: Sequence[bytes]) -> "np.ndarray":
+def _seconds_of(taken: object) -> float:
+    try:
+        return datetime.fromisoformat(str(taken)).replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return float("nan")
+
+
+def _signatures(work: Workspace, keys: Keys) -> "np.ndarray":
     """Return the signatures of contents, in their order; without one, noise: it is like no other picture."""
     import numpy as np
 
@@ -113,7 +135,7 @@ def _table(files: Files, found: Duplicates) -> "pa.Table":
     return pa.table(
         {
             "group": pa.array(found.groups, pa.int32()),
-            "id": pa.array([files.ids[row] for row in found.files.tolist()], pa.string()),
+            "id": pa.array(files.ids, pa.large_string()).take(integers(found.files)).cast(pa.string()),
             "kind": pa.array(found.kinds, pa.string()),
             "similarity": pa.array(found.similarities, pa.float32()),
             "keep": pa.array(found.keep, pa.bool_()),

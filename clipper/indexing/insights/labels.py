@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import integers, rows_of
 from clipper.images.folder_names import SPLIT
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.labels import MISSING, doubt_labels, reason_to_skip
 from clipper.metadata.columns import FILE, FOLDER, TAGS, Column, columns_of
+from clipper.metadata.keys.forms import texts
+from clipper.models.families.families import reads_text
 from clipper.models.query_encoder import QueryEncoder
 from clipper.store import embeddings
 from clipper.store.tables import read_made_of, read_parquet, write_part
@@ -48,18 +51,18 @@ def find_label_issues(work: Workspace) -> Step:
     return insight_step(work, "label_issues", of=["neighbours", "metadata"], inputs=inputs, make=make)
 
 
-def _labelled(work: Workspace, keys: Sequence[bytes]) -> "tuple[list[str], pa.Table, list[str]]":
+def _labelled(work: Workspace, keys: Sequence[bytes]) -> "tuple[pa.LargeStringArray, pa.Table, list[str]]":
     """Return an image of each content, the metadata of these images, and the columns of categories."""
     import pyarrow as pa
 
     path = work.home.part("metadata", work.require("metadata"))
     table = read_parquet(path)
     columns = columns_of(read_made_of(path)["columns"], lambda: table)
-    first = {entry.content_hash: entry.id for entry in reversed(work.members())}
-    ids = [first[key] for key in keys]
-    row = {image_id: at for at, image_id in enumerate(table["id"].to_pylist())}
+    members = work.members()
+    ids = members.take(rows_of(pa.array(keys, pa.binary(16)), members.keys)).ids
+    rows = rows_of(ids, texts(table["id"]))
     names = [c.name for c in columns if c.role == "category" and not _is_no_label(c)]
-    return ids, table.take(pa.array([row[image_id] for image_id in ids], pa.int64())), names
+    return ids, table.take(integers(rows)), names
 
 
 def _is_no_label(column: Column) -> bool:
@@ -79,20 +82,21 @@ def _encode(cells: "pa.ChunkedArray") -> "tuple[np.ndarray, list[str]]":
 def _doubts(
     work: Workspace,
     keys: Sequence[bytes],
-    ids: Sequence[str],
+    ids: "pa.LargeStringArray",
     *,
     name: str,
     codes: "np.ndarray",
     values: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Return a row for each label of a column that looks wrong, the surest first."""
-    _, _, store = work.embeddings()
-    texts = QueryEncoder(work.home, work.staged, work.settings).word_vectors(list(values))
-    found = doubt_labels(embeddings.read(store, keys), codes, texts=texts)
+    _, model, store = work.embeddings()
+    encoder = QueryEncoder(work.home, work.staged, work.settings)
+    meant = encoder.word_vectors(list(values)) if reads_text(model) else None
+    found = doubt_labels(embeddings.MappedVectors(store, keys), codes, texts=meant)
     return [
         {
             "column": name,
-            "id": ids[row],
+            "id": str(ids[row]),
             "given": values[found.given[row]],
             "suggested": values[found.suggested[row]],
             "confidence": round(float(found.confidence[row]), 4),

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import integers, rows_of
+from clipper.errors import MODELS_WITH_TEXT
 from clipper.hashing import digest
+from clipper.indexing.staging.each_model import for_each_model
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.words import vocabulary
@@ -15,6 +18,8 @@ from clipper.insight.words.candidates import DatasetWords, dataset_words
 from clipper.insight.words.naming import ClusterName, WordVectors
 from clipper.insight.words.naming import name_clusters as find_names
 from clipper.metadata.columns import columns_of
+from clipper.metadata.keys.forms import texts
+from clipper.models.families.families import reads_text
 from clipper.models.query_encoder import QueryEncoder
 from clipper.store import embeddings
 from clipper.store.parts import clusters as stored
@@ -26,14 +31,17 @@ if TYPE_CHECKING:
 
 NAMES_VERSION = "2"
 SHOWN_ROWS = 200  # names in Dagster's table
+_NO_WORDS = "clusters have no names, and there is no search by words: the model {} embeds images only"
+_TO_HAVE_BOTH = f"; index with {MODELS_WITH_TEXT} to have both"
 
 
+@for_each_model
 def name_clusters(work: Workspace) -> Step:
     """Name the clusters by the dataset's own words, the shipped vocabulary, and the home's `vocabulary.txt`.
 
     A cluster keeps the name that it had in the last run if no other is much better.
-    Without clusters there are no names. The model's text side is loaded only for words whose vectors this
-    machine does not have yet.
+    Without clusters, or with a model of images alone, there are no names. The model's text side is loaded
+    only for words whose vectors this machine does not have yet.
     """
     home = vocabulary.home_words(work.home)
     _, model, _ = work.embeddings()
@@ -49,15 +57,28 @@ def name_clusters(work: Workspace) -> Step:
         write_part(path, table, {**made_of, "counts": counts, "rows": _rows(clusters, names)})
 
     inputs = [NAMES_VERSION, model["fingerprint"], words]
+    reads = reads_text(model)
     step = insight_step(
-        work, "cluster_names", of=["clusters", "metadata"], inputs=inputs, make=make, follows=True
+        work,
+        "cluster_names",
+        of=["clusters", "metadata"],
+        inputs=inputs,
+        make=make,
+        follows=True,
+        wanted=reads,
     )
-    step.notes = list(home.problems)
+    step.notes = list(home.problems) if reads else [_no_words(work)]
     return step
 
 
+def _no_words(work: Workspace) -> str:
+    """Say what a model of images alone lacks, and the way out unless another model of the atlas has it."""
+    has_both = any(reads_text(each.staged.model) for each in work.each_model())
+    return _NO_WORDS.format(work.staged.model["name"]) + ("" if has_both else _TO_HAVE_BOTH)
+
+
 def _find(
-    work: Workspace, keys: Sequence[bytes], clusters: Clusters, home_words: Sequence[str], earlier: Path
+    work: Workspace, keys: "pa.Array", clusters: Clusters, home_words: Sequence[str], earlier: Path
 ) -> list[ClusterName]:
     if not len(clusters):
         return []
@@ -66,7 +87,7 @@ def _find(
 
     shipped = vocabulary.shipped_words()
     return find_names(
-        embeddings.read(store, keys),
+        embeddings.MappedVectors(store, keys),
         clusters,
         WordVectors(shipped, encoder.word_vectors(shipped)),
         embed=encoder.word_vectors,
@@ -85,14 +106,15 @@ def _names_before(earlier: Path, clusters: Clusters) -> list[str]:
     return [known.get(each) or "" for each in clusters.ids.tolist()]
 
 
-def _own_words(work: Workspace, keys: Sequence[bytes]) -> DatasetWords:
+def _own_words(work: Workspace, keys: "pa.Array") -> DatasetWords:
     """Return the words of the metadata; of several copies those of the first."""
     path = work.home.part("metadata", work.require("metadata"))
     table = read_parquet(path)
     columns = columns_of(read_made_of(path)["columns"], lambda: table)
-    first = {entry.content_hash: entry.id for entry in reversed(work.members())}
-    row = {image_id: at for at, image_id in enumerate(table["id"].to_pylist())}
-    return dataset_words(table.take([row[first[key]] for key in keys]), columns)
+    members = work.members()
+    first = members.take(rows_of(keys, members.keys))
+    rows = rows_of(first.ids, texts(table["id"]))
+    return dataset_words(table.take(integers(rows)), columns)
 
 
 def _table(clusters: Clusters, names: Sequence[ClusterName]) -> "pa.Table":

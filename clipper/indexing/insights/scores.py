@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import booleans, integers
 from clipper.images.picture.measures import MEASURE_VERSION
+from clipper.indexing.cluster.blocks import blocks_on_cluster
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.outliers import score_outliers, score_uniqueness
@@ -33,15 +35,19 @@ def score_images(work: Workspace) -> Step:
     import numpy as np
     import pyarrow as pa
 
+    on_cluster = Step("image_scores")
+
     def make(path: Path, made_of: Mapping[str, Any]) -> None:
         keys = work.contents()
         _, _, store = work.embeddings()
         graph = work.graph(keys)
-        measures = facts.read_measures(work.measures, keys)
-        known = facts.read(work.facts, keys)
-        sizes = {f"{side}s": _sizes(known, keys, side) for side in ("width", "height")}
+        hashes = pa.array(keys, pa.binary(16))
+        measures = facts.read_measures(work.measures, hashes)
+        known = facts.read_columns(work.facts, hashes)
+        sizes = {f"{side}s": facts.whole_numbers(known, side, len(keys)) for side in ("width", "height")}
         issues = flag(measures, **sizes)
-        outlier = score_outliers(embeddings.read(store, keys), looks=measures)
+        with blocks_on_cluster(work, on_cluster, "scores"):
+            outlier = score_outliers(embeddings.MappedVectors(store, keys), looks=measures)
         apart = outlier >= work.settings.outlier_deviations
         columns: dict[str, Any] = {
             "outlier": outlier.astype(np.float64),
@@ -50,7 +56,7 @@ def score_images(work: Workspace) -> Step:
             **{name: _numbers(measures[name]) for name in SHOWN_MEASURES},
             "picture_issues": _issue_lists(issues),
         }
-        table = pa.table({"content_hash": pa.array(keys, pa.binary(16)), **columns})
+        table = pa.table({"content_hash": hashes, **columns})
         shown = [Column(name, TYPES.get(name, "float"), INSIGHT) for name in columns]
         found = {name: int(has.sum()) for name, has in issues.items()}
         counts = {"images": len(keys), "stand_apart": int(apart.sum()), **found}
@@ -61,13 +67,9 @@ def score_images(work: Workspace) -> Step:
         )
 
     inputs = [SCORES_VERSION, MEASURE_VERSION, work.settings.outlier_deviations]
-    return insight_step(work, "scores", of=["neighbours"], inputs=inputs, make=make)
-
-
-def _sizes(known: Mapping[bytes, Mapping[str, Any]], keys: list[bytes], side: str) -> "np.ndarray":
-    import numpy as np
-
-    return np.array([known[key].get(side) or 0 for key in keys], np.int64)
+    step = insight_step(work, "scores", of=["neighbours"], inputs=inputs, make=make)
+    step.notes += on_cluster.notes
+    return step
 
 
 def _numbers(values: "np.ndarray") -> "pa.Array":
@@ -83,7 +85,10 @@ def _issue_lists(issues: "Mapping[str, np.ndarray]") -> "pa.Array":
     import numpy as np
     import pyarrow as pa
 
-    names = [name.replace("_", " ") for name in issues]
+    names = pa.array([name.replace("_", " ") for name in issues], pa.string())
     has = np.stack(list(issues.values()), axis=1)
-    wrong = [[names[at] for at in np.flatnonzero(row)] or None for row in has]
-    return pa.array(wrong, pa.list_(pa.string()))
+    counts = has.sum(axis=1)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    return pa.ListArray.from_arrays(
+        pa.array(ends, pa.int32()), names.take(integers(np.nonzero(has)[1])), mask=booleans(counts == 0)
+    )

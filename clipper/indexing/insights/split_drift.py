@@ -4,37 +4,42 @@ What does not belong here: comparing two sets of images (`insight/drift.py`), an
 (`insight/doubles/leaks.py`).
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from clipper.columns import integers, numbers, rows_of
 from clipper.indexing.staging.workspace import Workspace
-from clipper.insight.chance import Vectors
-from clipper.insight.doubles.leaks import find_splits, part_name
+from clipper.insight.doubles.leaks import find_splits
 from clipper.insight.drift import LEVEL, measure_drift
 from clipper.metadata.columns import columns_of
+from clipper.projection.neighbors import Vectors
+from clipper.projection.search.blocks import Selection
 from clipper.store.tables import read_made_of, read_parquet
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 MOST_PARTS = 6  # the largest parts of a split are compared: 15 pairs, a second or two each
 
-Splits = Mapping[str, Sequence[str]]
+# The part of each image in each split, large_string.
+Splits: TypeAlias = "Mapping[str, pa.Array]"
 
 
 def read_splits(work: Workspace) -> Splits:
     """Return the part of each usable image in each split of the dataset, "" for none; rows as `members`."""
+    import pyarrow as pa
+
     path = work.home.part("metadata", work.require("metadata"))
     table = read_parquet(path)
     columns = columns_of(read_made_of(path)["columns"], lambda: table)
-    values = {column.name: table[column.name].to_pylist() for column in columns if column.role == "category"}
-    ids = table["id"].to_pylist()
-    row = {image_id: at for at, image_id in enumerate(ids)}
-    rows = [row[entry.id] for entry in work.members()]
-    found = find_splits(values, ids)
-    return {name: [part_name(parts[at]) for at in rows] for name, parts in found.items()}
+    values = {column.name: table[column.name] for column in columns if column.role == "category"}
+    ids = table["id"].cast(pa.large_string()).combine_chunks()
+    if not (found := find_splits(values, ids)):
+        return {}
+    rows = integers(rows_of(work.members().ids, ids))
+    return {name: parts.take(rows) for name, parts in found.items()}
 
 
 def compare_parts(
@@ -61,16 +66,18 @@ def compare_parts(
 
     told, far = [], []
     for column, parts in splits.items():
-        sizes = Counter(part for part in parts if part)
+        encoded = parts.dictionary_encode()
+        known, codes = encoded.dictionary.to_pylist(), numbers(encoded.indices)
+        sizes = dict(zip(known, np.bincount(codes, minlength=len(known)).tolist(), strict=True))
+        sizes.pop("", None)
         largest = sorted(sizes, key=lambda part: (-sizes[part], part))[:MOST_PARTS]
         pairs = list(combinations(largest, 2))
-        named = np.array(parts, object)
-        contents = {part: positions[named == part] for part in largest}
+        contents = {part: positions[codes == known.index(part)] for part in largest}
         for other, one in pairs:
             rows = contents[other], contents[one]
             drift = measure_drift(
-                vectors[rows[0]],
-                vectors[rows[1]],
+                Selection(vectors, rows[0]),
+                Selection(vectors, rows[1]),
                 clusters=None if clusters is None else (clusters[rows[0]], clusters[rows[1]]),
                 level=LEVEL / len(pairs),
             )

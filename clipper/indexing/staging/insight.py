@@ -31,7 +31,7 @@ def insight_step(
 
     Args:
         work: the home.
-        part: the part's name, which is also the setting's.
+        part: the part's name, which is also that of the setting that switches it off, if there is one.
         of: the parts that it is made of; publishing refuses it with other versions of them.
         inputs: what else its version depends on, such as settings.
         make: makes and writes the part.
@@ -42,7 +42,7 @@ def insight_step(
     with timed(ASSETS[part]) as step:
         work.drop_condemned(part)
         without = any(name in INSIGHTS and not getattr(work.staged, name) for name in of)
-        if without or not getattr(work.settings, part):
+        if without or not getattr(work.settings, part, True):
             work.stage(**{part: ""})
             step.counts = {"switched_off": True}
             return step

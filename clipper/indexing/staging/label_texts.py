@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clipper.annotations.kinds import LabelFiles
-from clipper.images.listing import RACY_NS, FoundImage
+from clipper.images.files.found import FoundImage
+from clipper.images.listing import RACY_NS
 from clipper.store.home import Home, atomic_path
 
 # A larger file is read again: it would fill the store.

@@ -4,7 +4,6 @@ What does not belong here: which contents are copies (`duplicate_candidates.py`,
 and groups that span the parts of a split (`leaks.py`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,7 +13,10 @@ from clipper.insight.doubles.duplicate_candidates import find_candidates
 from clipper.insight.doubles.picture_match import SAME
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
+    import pyarrow as pa
 
     from clipper.projection.graph import NeighborGraph
 
@@ -26,7 +28,7 @@ BRIGHTER, DARKER, RESIZED, RECOMPRESSED = "brighter", "darker", "resized", "reco
 class Files:
     """What is known of m files, sorted by id."""
 
-    ids: Sequence[str]
+    ids: "Sequence[str] | pa.LargeStringArray"
     contents: "np.ndarray"  # (m,) int: row of the content's vector and signature
     widths: "np.ndarray"  # (m,) int, pixels
     heights: "np.ndarray"  # (m,) int, pixels

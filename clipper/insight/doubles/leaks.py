@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clipper.columns import constant, strings
 from clipper.images.folder_names import PART_NAMES
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 _COLUMN_NAMES = ("split", "subset", "partition", "fold")
 # A column with more values than this names the images, not the parts of a split.
@@ -26,19 +28,24 @@ class Leak:
     counts: tuple[int, ...]  # how many of the group's files each part has
 
 
-def find_splits(columns: Mapping[str, Sequence[object]], ids: Sequence[str]) -> dict[str, Sequence[object]]:
-    """Return the part of each image in each split of a dataset: of columns, else of the first folders.
+def find_splits(
+    columns: "Mapping[str, pa.ChunkedArray]", ids: "pa.LargeStringArray"
+) -> "dict[str, pa.Array]":
+    """Find the splits of a dataset: of columns, else of the first folders.
 
     Of columns that say the same, such as `folder` and the `split` made of it, one counts.
 
     Args:
         columns: the values of each column of categories by its name.
         ids: the images'.
+
+    Returns:
+        for each split by its name, the name of each image's part as large_string, "" for none.
     """
-    found: dict[str, Sequence[object]] = {}
+    found: dict[str, pa.Array] = {}
     for name in sorted(split_columns(columns), key=lambda name: not _is_named(name)):
-        if not any(list(columns[name]) == list(other) for other in found.values()):
-            found[name] = columns[name]
+        if not any(columns[name].equals(columns[other]) for other in found):
+            found[name] = _part_names(columns[name])
     folders = None if found else split_of_folders(ids)
     return found if folders is None else {"folder": folders}
 
@@ -64,7 +71,7 @@ def leaks(rows: "np.ndarray", groups: "np.ndarray", parts: Sequence[object]) -> 
     ]
 
 
-def split_columns(columns: Mapping[str, Sequence[object]]) -> list[str]:
+def split_columns(columns: "Mapping[str, pa.ChunkedArray]") -> list[str]:
     """Return the names of the columns that say which part of a split an image is in, in their order.
 
     A column is one if a word of its name says so ("split", "subset", "partition", "fold"), or if its values
@@ -76,22 +83,39 @@ def split_columns(columns: Mapping[str, Sequence[object]]) -> list[str]:
     return [name for name, values in columns.items() if _is_split(name, values)]
 
 
-def split_of_folders(ids: Sequence[str]) -> list[str | None] | None:
-    """Return the first folder of each id where it names a part of a split ("train/cat/1.jpg"), else None.
+def split_of_folders(ids: "pa.LargeStringArray") -> "pa.Array | None":
+    """Return the first folder of each id where it names a part of a split ("train/cat/1.jpg"), else "".
 
     Returns:
-        None if the folders name fewer than two parts.
+        (n,) large_string; None if the folders name fewer than two parts.
     """
-    folders = [image_id.partition("/")[0] if "/" in image_id else "" for image_id in ids]
-    found = [folder if folder.casefold() in PART_NAMES else None for folder in folders]
-    return found if len(set(found) - {None}) > 1 else None
+    import pyarrow.compute as pc
+
+    first = pc.replace_substring_regex(ids, r"(?s)/.*$", "")
+    is_folder = pc.match_substring(ids, "/")
+    folders = first.filter(is_folder).unique().to_pylist()
+    names = [folder for folder in folders if folder.casefold() in PART_NAMES]
+    if len(names) < 2:  # noqa: PLR2004 - a split has two parts
+        return None
+    is_part = pc.and_(is_folder, pc.is_in(first, value_set=strings(names).cast(first.type)))
+    return pc.if_else(is_part, first, constant("", len(first)))
 
 
-def _is_split(name: str, values: Sequence[object]) -> bool:
-    there = {part_name(value) for value in values} - {""}
+def _is_split(name: str, values: "pa.ChunkedArray") -> bool:
+    there = {part_name(value) for value in values.unique().to_pylist()} - {""}
     if not 1 < len(there) <= _MOST_PARTS:
         return False
     return _is_named(name) or {value.casefold() for value in there} <= PART_NAMES
+
+
+def _part_names(values: "pa.ChunkedArray") -> "pa.Array":
+    """Return the name of each image's part, large_string."""
+    import pyarrow.compute as pc
+
+    distinct = values.unique()
+    rows = pc.index_in(values, value_set=distinct)
+    names = strings([part_name(value) for value in distinct.to_pylist()])
+    return names.take(rows).combine_chunks()
 
 
 def _is_named(name: str) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from clipper.insight.words.candidates import DatasetWords
 from clipper.insight.words.results import Results, blocks, first_results, ranks
-from clipper.projection.neighbors import in_threads, one_blas_thread
+from clipper.projection.neighbors import Vectors, in_threads, one_blas_thread
+from clipper.projection.search.blocks import mean_of
 from clipper.store.parts.clusters import LEVELS, NOISE, Clusters
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ NO_WORD = -1
 class Search:
     """What a search for a word finds, measured on a sample of the images."""
 
-    def __init__(self, vectors: "np.ndarray", clusters: Clusters) -> None:
+    def __init__(self, vectors: Vectors, clusters: Clusters) -> None:
         """Take a sample of all images, and one of each cluster.
 
         Args:
@@ -56,7 +57,7 @@ class Search:
             for cluster, inside in grouped(clusters.members[rows, level]):
                 self._inside[cluster] = inside
         self._count_allowed()
-        mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean = mean_of(vectors)
         self._directions = np.zeros((len(clusters), vectors.shape[1]), np.float32)
         for cluster, members in enumerate(self._members):
             if len(members):

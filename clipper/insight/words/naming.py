@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from clipper.insight.words.candidates import DatasetWords, plain_form
 from clipper.insight.words.evidence import NO_WORD, Counts, Search
+from clipper.projection.neighbors import Vectors
 from clipper.store.parts.clusters import LEVELS, NOISE, Clusters
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class _Word(NamedTuple):
 
 
 def name_clusters(
-    vectors: "np.ndarray",
+    vectors: Vectors,
     clusters: Clusters,
     vocabulary: WordVectors,
     *,

@@ -44,8 +44,9 @@ class Forms:
         import pyarrow as pa
 
         places, sure = np.full(len(keys), NONE, np.int64), np.zeros(len(keys), np.int8)
-        for index in (self.whole, self.stems):
-            _fill(places, sure, np.arange(len(keys)), index.find(keys), SURE)
+        _fill(places, sure, np.arange(len(keys)), self.whole.find(keys), SURE)
+        if len(left := np.flatnonzero(places == NONE)):
+            _fill(places, sure, left, self.stems.find(taken(keys, left)), SURE)
         left = np.flatnonzero(places == NONE)
         for at in _by_parts(keys, left):
             parts = keys[int(at[0])].as_py().count("/") + 1
@@ -112,15 +113,18 @@ class _Index:
         return np.asarray(np.append(self.places, NONE)[at])
 
 
-def texts(values: "Sequence[str] | pa.ChunkedArray") -> "pa.Array":
+def texts(values: "Sequence[str] | pa.Array | pa.ChunkedArray") -> "pa.LargeStringArray":
     """Return texts as one Arrow array of large strings; a missing one is ""."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if isinstance(values, pa.Array):
+        whole = values.cast(pa.large_string())
+        return pc.fill_null(whole, "") if whole.null_count else whole
     if isinstance(values, pa.ChunkedArray):
         whole = values.cast(pa.large_string()).combine_chunks()
         whole = pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
-        return pc.fill_null(whole, "")
+        return texts(whole)
     try:
         return pa.array(values, pa.large_string())
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON may hold

@@ -23,9 +23,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from clipper.columns import integers, numbers, truths
 from clipper.images.folder_names import PART_NAMES
 from clipper.metadata.keys.forms import (
     AMBIGUOUS,
@@ -79,7 +79,7 @@ class Matches:
 
         return len(np.unique(self.rows[self.rows >= 0]))
 
-    def problems(self, name: str, keys: Sequence[str]) -> list[str]:
+    def problems(self, name: str, keys: "Sequence[str] | pa.Array") -> list[str]:
         """Describe the keys that name no image, and those that were read in another way than written."""
         import numpy as np
 
@@ -94,7 +94,7 @@ class Matches:
         ):
             found = np.flatnonzero(self.rows == code)
             if len(found):
-                examples = [keys[i] for i in found[:EXAMPLES]]
+                examples = [str(keys[i]) for i in found[:EXAMPLES].tolist()]
                 problems.append(f"{name}: {start} {first_few(examples, count=len(found))}{end}")
         return problems
 
@@ -107,19 +107,19 @@ class ImageKeys:
 
     def __init__(
         self,
-        ids: Sequence[str],
-        rows: Sequence[int] | None = None,
+        ids: "Sequence[str] | pa.Array",
+        rows: "np.ndarray | None" = None,
         *,
         prefix: str = "",
         folder: str = "",
         unusable: Sequence[str] = (),
     ) -> None:
         """Take ids without `prefix`, their rows, the path of their folder, and the ids of damaged files."""
-        self._ids, self._prefix, self._unusable = list(ids), prefix, unusable
+        self._ids, self._prefix, self._unusable = texts(ids), prefix, unusable
         self._folder = folder.replace("\\", "/")
         # Files of one name in two parts of a split are different images.
         self.other_splits = sorted(PART_NAMES.difference(self._folder.lower().split("/")))
-        self._rows = range(len(self._ids)) if rows is None else rows
+        self._rows = rows
         self._below: dict[str, ImageKeys] = {}
         self._views: dict[Spelling, Forms] = {}
 
@@ -129,19 +129,24 @@ class ImageKeys:
 
     def id_of(self, place: int) -> str:
         """Return the whole id of one of these images."""
-        return self._prefix + self._ids[place]
+        return self._prefix + str(self._ids[place])
 
     def below(self, folder: str) -> "ImageKeys":
         """Return the images below a folder; their keys are relative to it. "" is the images folder itself."""
         if not folder:
             return self
         if folder not in self._below:
-            order, at = self._order, self._ids.__getitem__
+            import pyarrow.compute as pc
+
+            def read(place: int) -> str:
+                return str(self._ids[int(self._order[place])])
+
             # "0" follows "/".
-            rows = order[bisect_left(order, f"{folder}/", key=at) : bisect_left(order, f"{folder}0", key=at)]
-            prefix = f"{folder}/"
+            places = range(len(self))
+            start, end = (bisect_left(places, f"{folder}{mark}", key=read) for mark in "/0")
+            rows, prefix = self._order[start:end], f"{folder}/"
             self._below[folder] = ImageKeys(
-                [at(row)[len(prefix) :] for row in rows],
+                pc.utf8_slice_codeunits(self._ids.take(integers(rows)), len(prefix)),
                 rows,
                 prefix=prefix,
                 folder=f"{self._folder}/{folder}",
@@ -158,8 +163,9 @@ class ImageKeys:
         search = _Search(texts(keys), self)
         search.run()
         search.refuse_contested()
-        # The codes count from the end.
-        rows = np.append(np.asarray(self._rows, np.int64), [CONTESTED, AMBIGUOUS, NONE])[search.rows]
+        rows = search.rows
+        if self._rows is not None:  # the codes count from the end
+            rows = np.append(self._rows, [CONTESTED, AMBIGUOUS, NONE])[rows]
         return Matches(rows, search.readings())
 
     def are_unusable(self, keys: "Sequence[str] | pa.ChunkedArray") -> bool:
@@ -169,15 +175,19 @@ class ImageKeys:
     def view(self, spelling: "Spelling") -> Forms:
         """The forms of the ids in a spelling."""
         if spelling not in self._views:
-            self._views[spelling] = Forms(spelling(texts(self._ids)))
+            self._views[spelling] = Forms(spelling(self._ids))
         return self._views[spelling]
 
     @cached_property
-    def _order(self) -> Sequence[int]:
+    def _order(self) -> "np.ndarray":
+        """The places of the ids in alphabetical order, (n,) int64."""
+        import numpy as np
+        import pyarrow.compute as pc
+
         ids = self._ids
-        if all(first <= second for first, second in pairwise(ids)):
-            return range(len(ids))
-        return sorted(range(len(ids)), key=ids.__getitem__)
+        if truths(pc.less_equal(ids[:-1], ids[1:])).all():  # the usual case
+            return np.arange(len(ids))
+        return numbers(pc.sort_indices(ids)).astype(np.int64)
 
 
 class _Search:

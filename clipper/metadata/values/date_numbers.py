@@ -41,14 +41,17 @@ class Dates:
     others: list[Any] = field(default_factory=list)
 
 
-def read_numbers(name: str, values: Sequence[float]) -> Dates | None:
-    """Read a column of numbers whose name speaks of times; None if they are none."""
+def read_numbers(name: str, values: "np.ndarray | list[Any]") -> Dates | None:
+    """Read a column of numbers, int64 or float64 or several types, whose name speaks of times.
+
+    None if they are no times.
+    """
     import numpy as np
 
-    numbers = _array(values)
+    numbers = _array(values) if isinstance(values, list) else values
     if not len(numbers) or not np.isfinite(numbers).all():
         return None
-    low, high = min(values), max(values)
+    low, high = (min(values), max(values)) if isinstance(values, list) else (values.min(), values.max())
     if low >= _DATES_OF_DIGITS[0] and high <= _DATES_OF_DIGITS[1]:
         return _of_digits(name, numbers, count="eight")
     if low >= _DATES_OF_DIGITS[0] * _CLOCK_DIGITS and high < (_DATES_OF_DIGITS[1] + 1) * _CLOCK_DIGITS:
@@ -68,7 +71,7 @@ def _array(values: Sequence[float]) -> "np.ndarray":
         return np.array(values, np.float64)
 
 
-def _epochs(name: str, values: Sequence[float], numbers: "np.ndarray") -> Dates | None:
+def _epochs(name: str, values: "np.ndarray | list[Any]", numbers: "np.ndarray") -> Dates | None:
     """Read seconds since 1970, or parts of them, if most of the numbers are that."""
     import numpy as np
     import pyarrow as pa
@@ -82,16 +85,30 @@ def _epochs(name: str, values: Sequence[float], numbers: "np.ndarray") -> Dates 
     fits = (
         (numbers >= _EARLIEST * part) & (numbers < _EPOCH[1] * part) & (np.abs(numbers) >= _NEAR_ZERO * part)
     )
-    odd = [values[at] for at in np.flatnonzero(~fits).tolist()]
+    odd = _where(values, ~fits)
     if 2 * counts[unit] <= len(numbers):
         return None
     if len(odd) > MAX_MISFIT_SHARE * len(numbers) and len(set(odd)) > MAX_SPELLINGS:
         return None
-    text = _of_nanoseconds([value for value, is_time in zip(values, fits, strict=True) if is_time], part)
+    text = _of_nanoseconds(numbers[fits] if _are_whole(numbers) else _where(values, fits), part)
     places = np.where(fits, np.cumsum(fits) - 1, 0)
     notes = [f"{name!r} is read as {unit} since 1970, in UTC"]
     notes += [describe_misfits(name, "a time", len(odd), odd)] if odd else []
     return Dates(text.take(pa.array(places, pa.int64(), mask=~fits)), notes)
+
+
+def _where(values: "np.ndarray | list[Any]", mask: "np.ndarray") -> list[Any]:
+    if isinstance(values, list):
+        return [value for value, is_kept in zip(values, mask.tolist(), strict=True) if is_kept]
+    kept: list[Any] = values[mask].tolist()
+    return kept
+
+
+def _are_whole(values: "np.ndarray | list[Any]") -> bool:
+    """Whether numbers are of a type of whole numbers, of which a time in nanoseconds loses no digit."""
+    if isinstance(values, list):
+        return all(type(value) is int for value in values)
+    return bool(values.dtype.kind == "i")
 
 
 def _of_serials(name: str, numbers: "np.ndarray") -> Dates:
@@ -109,13 +126,13 @@ def _of_serials(name: str, numbers: "np.ndarray") -> Dates:
     return Dates(pa.array(text, pa.string()), [said])
 
 
-def _of_nanoseconds(values: Sequence[float], part: int) -> "pa.Array":
+def _of_nanoseconds(values: "np.ndarray | list[Any]", part: int) -> "pa.Array":
     """Write numbers, `part` of them a second, as ISO 8601 in UTC."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if all(type(value) is int for value in values):
+    if _are_whole(values):
         nanoseconds = np.array(values, np.int64) * (1_000_000_000 // part)
     else:  # a float tells a microsecond at best
         microseconds = np.round(np.array(values, np.float64) * (1_000_000 / part))

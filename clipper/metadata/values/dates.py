@@ -7,10 +7,11 @@ of Arrow and numpy. What does not belong here: times in ISO 8601 (`times.py`), a
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipper.columns import numbers, truths
+from clipper.metadata.values.column_values import Values
 from clipper.metadata.values.date_forms import find_dates, is_no_date, trim_dates
 from clipper.metadata.values.date_numbers import Dates, read_numbers
 from clipper.metadata.values.number_text import MAX_MISFIT_SHARE, MAX_SPELLINGS
@@ -18,6 +19,7 @@ from clipper.metadata.values.shared_columns import free_name
 from clipper.metadata.values.types import EXAMPLES, describe_misfits, first_few
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 # So many of its first values show whether a column may be one of times.
@@ -31,45 +33,48 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HAS_DIGIT = re.compile(r"[0-9]")
 # Such a number may be a text.
 _DIGITS = re.compile(r"-?\d{9,19}", re.ASCII)
+_ARROW_DIGITS = r"^-?[0-9]{9,19}$"
 
 
-def read_times(entries: "Sequence[dict[str, Any]]") -> tuple[set[str], list[str]]:
-    """Find the columns of times in one source's entries, and write them as ISO 8601 in place.
+def read_times(columns: dict[str, Values]) -> tuple[set[str], list[str]]:
+    """Find the columns of times of one source, and write them as ISO 8601 in place.
 
     Args:
-        entries: values by column, as JSON has them. Of a column of times a few values that are no times are
-            removed; if they are many, they move to a second column.
+        columns: values as JSON has them. Of a column of times a few values that are no times are removed; if
+            they are many, they move to a second column. A column that changes moves to the end.
 
     Returns:
         the names of these columns, and notes: values that were removed, and what had to be decided.
     """
+    import pyarrow.compute as pc
+
     names: set[str] = set()
     notes: list[str] = []
-    for name in _promising(entries):
-        having = [entry for entry in entries if name in entry]
-        dates, odd = read_dates(name, [entry[name] for entry in having])
+    for name in _promising(columns):
+        dates, odd = read_dates(name, columns[name])
         notes += odd
         if dates is None:
             continue
         names.add(name)
         notes += dates.notes
-        second = ""
-        if dates.others:
-            second = free_name(name, {key for entry in entries for key in entry})
-            notes.append(
-                f"{name!r} is a time, and {len(dates.others)} value(s) are not ({first_few(dates.others)}); "
-                f"these are in the column {second!r}"
-            )
-        for entry, text in zip(having, dates.text.to_pylist(), strict=True):
-            value = entry.pop(name)
-            if text is not None:
-                entry[name] = text
-            elif second and not is_no_date(value):
-                entry[second] = value
+        values = columns.pop(name)
+        is_time = truths(pc.is_valid(dates.text))
+        columns[name] = Values.of_arrow(values.at, dates.text)
+        if not dates.others:
+            continue
+        second = free_name(name, {*columns})
+        notes.append(
+            f"{name!r} is a time, and {len(dates.others)} value(s) are not ({first_few(dates.others)}); "
+            f"these are in the column {second!r}"
+        )
+        rest = values.where(~is_time)
+        cells = [None if is_no_date(value) else value for value in rest.to_list()]
+        if len(others := Values.of_list(rest.at, cells)):
+            columns[second] = others
     return names, notes
 
 
-def read_dates(name: str, values: Sequence[Any]) -> tuple[Dates | None, list[str]]:
+def read_dates(name: str, values: Values) -> tuple[Dates | None, list[str]]:
     """Read a column of dates; None, and notes about why, if it is no such column.
 
     The type of most values holds.
@@ -78,24 +83,30 @@ def read_dates(name: str, values: Sequence[Any]) -> tuple[Dates | None, list[str
 
     if (numbers := _numbers(values)) is not None:
         return (read_numbers(name, numbers) if _speaks_of_times(name) else None), []
-    texts = [value if isinstance(value, str) else None for value in values]
-    if len(texts) - texts.count(None) <= len(values) // 2:
+    if values.kind not in (None, "str"):
+        return None, []
+    cells = values.cells
+    if not isinstance(cells, list):
+        try:
+            return _texts(name, cells.cast(pa.string()), others=[])
+        except pa.ArrowInvalid:  # more than 2 GiB are no dates
+            return None, []
+    texts = [value if isinstance(value, str) else None for value in cells]
+    if len(texts) - texts.count(None) <= len(cells) // 2:
         return None, []
     text = pa.array(texts, pa.string())
-    return _texts(name, text, others=[value for value in values if not isinstance(value, str)])
+    return _texts(name, text, others=[value for value in cells if not isinstance(value, str)])
 
 
-def _promising(entries: Iterable[dict[str, Any]]) -> list[str]:
+def _promising(columns: Mapping[str, Values]) -> list[str]:
     """Return the columns of which one of the first values is a time, or may be one."""
     import pyarrow as pa
 
-    first: defaultdict[str, list[Any]] = defaultdict(list)
-    for entry in entries:
-        for name, value in entry.items():
-            if len(some := first[name]) < _LOOKED_AT:
-                some.append(value)
     found = []
-    for name, values in first.items():
+    for name, column in columns.items():
+        if column.kind == "bool":
+            continue
+        values = column.first(_LOOKED_AT)
         is_number = any(
             type(value) in (int, float) or (isinstance(value, str) and _DIGITS.fullmatch(value.strip()))
             for value in values
@@ -110,12 +121,24 @@ def _promising(entries: Iterable[dict[str, Any]]) -> list[str]:
     return found
 
 
-def _numbers(values: Sequence[Any]) -> list[float] | None:
+def _numbers(values: Values) -> "np.ndarray | list[Any] | None":
     """Return a column of numbers, also of digits in text, as in JSON; None for any other column."""
-    if all(type(value) in (int, float) for value in values):
-        return list(values)
-    if all(isinstance(value, str) and _DIGITS.fullmatch(value.strip()) for value in values):
-        return [int(value) for value in values]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if values.kind in ("int", "float"):
+        return numbers(values.cells)
+    if values.kind == "str":
+        text = pc.utf8_trim_whitespace(values.cells)
+        if not pc.all(pc.match_substring_regex(text, _ARROW_DIGITS)).as_py():
+            return None
+        try:
+            return numbers(text.cast(pa.int64()))
+        except pa.ArrowInvalid:  # beyond 64 bits
+            return list(map(int, text.to_pylist()))
+    cells = values.cells
+    if isinstance(cells, list) and all(type(value) in (int, float) for value in cells):
+        return cells
     return None
 
 
@@ -129,10 +152,13 @@ def _speaks_of_times(name: str) -> bool:
 def _texts(name: str, text: "pa.Array", *, others: Sequence[Any]) -> tuple[Dates | None, list[str]]:
     import pyarrow.compute as pc
 
-    text = trim_dates(text)
-    found, notes, problem = find_dates(name, text, digits=_speaks_of_times(name))
+    encoded = text.dictionary_encode()  # each different text is read once
+    text, codes = trim_dates(encoded.dictionary), encoded.indices
+    different, notes, problem = find_dates(name, text, digits=_speaks_of_times(name))
+    found = different.take(codes)
     fitting = len(found) - found.null_count
-    lost = text.filter(pc.and_(pc.is_null(found), pc.is_valid(text)))
+    is_lost = pc.and_(pc.is_null(different), pc.is_valid(text))
+    lost = text.take(codes.filter(pc.fill_null(is_lost.take(codes), False)))
     count = len(lost) + len(others)
     if count >= fitting:
         return None, problem

@@ -7,12 +7,16 @@ here: which value of two an image has (`metadata/join.py`), and a column's type 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from clipper.metadata.values.column_values import Values, in_order
 from clipper.metadata.values.date_forms import find_dates, trim_dates
 from clipper.metadata.values.number_text import read_number
 from clipper.metadata.values.times import is_time
-from clipper.metadata.values.types import first_few, type_name
+from clipper.metadata.values.types import EXAMPLES, first_few, type_name
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # The prefix of names that Clipper gives: a second column's, and one's whose name is reserved.
 SECOND_PREFIX = "metadata_"
@@ -28,17 +32,37 @@ _WORDS = {"number": "a number", "str": "text", "bool": "yes or no", "time": "a t
 class Entries:
     """The entries of one source: the values of each image by column, and which columns are times.
 
-    `dated` are the columns of which only some values are times.
+    `images` is (k,) int64, the rows of the images that it names, in the order in which it names them;
+    `Values.at` counts in that order. `columns` are in the order in which they first have a value. `dated` are
+    the columns of which only some values are times.
     """
 
     source: str
-    of_image: dict[int, dict[str, Any]]
+    images: "np.ndarray"
+    columns: dict[str, Values]
     times: Collection[str] = ()
     dated: set[str] = field(default_factory=set)
 
-    def family(self, name: str, value: Any) -> str:
-        """Return the family of types of a value: those of one family share a column."""
-        kind = type_name(value) or ""
+    def families(self, name: str) -> Counter[str]:
+        """Count the values of a column by their families of types: those of one family share a column."""
+        values = self.columns[name]
+        if (kind := values.kind) is not None and not (kind == "str" and name in self.dated):
+            return Counter({self._family(name, kind): len(values)})
+        return Counter(self._families(name))
+
+    def places_of(self, name: str, family: str) -> "np.ndarray":
+        """Return which values of a column are of a family, (m,) bool."""
+        import numpy as np
+
+        values = self.columns[name]
+        if (kind := values.kind) is not None and not (kind == "str" and name in self.dated):
+            return np.full(len(values), self._family(name, kind) == family)
+        return np.array([one == family for one in self._families(name)], bool)
+
+    def _families(self, name: str) -> list[str]:
+        return [self._family(name, type_name(value) or "", value) for value in self.columns[name].to_list()]
+
+    def _family(self, name: str, kind: str, value: Any = None) -> str:
         if kind.startswith("list["):
             inner = kind[5:-1]
             return f"list[{_NUMBERS.get(inner, inner)}]"
@@ -60,19 +84,17 @@ def part_columns(sources: Sequence[Entries], own: Mapping[str, str], *, times: C
     Returns:
         notes that name the second columns.
     """
-    names = [
-        list(dict.fromkeys(name for entry in one.of_image.values() for name in entry)) for one in sources
-    ]
-    having = Counter(name for some in names for name in some)
+    having = Counter(name for one in sources for name in one.columns)
     taken = {*own, *having}
     notes: list[str] = []
     for name, count in having.items():
         if name not in own and count == 1:
             continue
+        known = [one for one in sources if name in one.columns]
         if name in own:
-            for one in sources:
+            for one in known:
                 _read_as_own(one, name, _family_of(own[name], is_time=name in times))
-        counts = [_counts(one, name) for one in sources]
+        counts = [one.families(name) for one in known]
         total = sum(counts, Counter[str]())
         base = _family_of(own[name], is_time=name in times) if name in own else _usual(total)
         for family, _ in total.most_common():
@@ -80,14 +102,20 @@ def part_columns(sources: Sequence[Entries], own: Mapping[str, str], *, times: C
                 continue
             second = free_name(name, taken)
             taken.add(second)
-            known = [one.source for one, held in zip(sources, counts, strict=True) if base in held]
-            place = "the files" if name in own else " and ".join(known)
-            for one in sources:
+            having_base = [one.source for one, held in zip(known, counts, strict=True) if base in held]
+            place = "the files" if name in own else " and ".join(having_base)
+            for one in known:
                 moved = _move(one, name, family, second)
-                words = f"{len(moved)} value(s) are {_said(family)} ({first_few(moved)})"
+                if not moved:
+                    continue
+                examples = first_few(moved.first(EXAMPLES), count=len(moved))
+                words = f"{len(moved)} value(s) are {_said(family)} ({examples})"
                 where = f"these are in the column {second!r}"
-                said = f"{one.source}: {name!r} is {_said(base)} in {place}, and {words}; {where}"
-                notes += [said] if moved else []
+                notes.append(f"{one.source}: {name!r} is {_said(base)} in {place}, and {words}; {where}")
+    for one in sources:
+        ordered = in_order(one.columns)
+        one.columns.clear()
+        one.columns.update(ordered)
     return notes
 
 
@@ -101,23 +129,28 @@ def free_name(name: str, taken: Collection[str]) -> str:
 
 def _read_as_own(one: Entries, name: str, family: str) -> None:
     """Read the texts of a source's column as what the files have in it, where they are that."""
+    import numpy as np
     import pyarrow as pa
 
+    values = one.columns[name]
+    if values.kind not in (None, "str"):
+        return
     if family == "number":
-        for entry in one.of_image.values():
-            if isinstance(text := entry.get(name), str) and (number := read_number(text.strip())) is not None:
-                entry[name] = number
+        one.columns[name] = values.mapped(_as_number)
     elif family == "time" and name not in one.times:
-        having = [entry for entry in one.of_image.values() if isinstance(entry.get(name), str)]
-        written = trim_dates(pa.array([entry[name] for entry in having], pa.string()))
-        for entry, text in zip(having, find_dates(name, written, digits=True)[0].to_pylist(), strict=True):
+        cells = list(values.to_list())
+        texts = [place for place, cell in enumerate(cells) if isinstance(cell, str)]
+        written = trim_dates(pa.array([cells[place] for place in texts], pa.string()))
+        for place, text in zip(texts, find_dates(name, written, digits=True)[0].to_pylist(), strict=True):
             if text is not None:
-                entry[name] = text
+                cells[place] = text
                 one.dated.add(name)
+        one.columns[name] = Values.of_list(np.asarray(values.at), cells)
 
 
-def _counts(one: Entries, name: str) -> Counter[str]:
-    return Counter(one.family(name, entry[name]) for entry in one.of_image.values() if name in entry)
+def _as_number(value: Any) -> Any:
+    number = read_number(value.strip()) if isinstance(value, str) else None
+    return value if number is None else number
 
 
 def _family_of(kind: str, *, is_time: bool) -> str:
@@ -146,14 +179,19 @@ def _share(family: str, base: str, *, is_own: bool) -> bool:
     return base == f"list[{as_text}]" or (is_own and as_text == base)
 
 
-def _move(one: Entries, name: str, family: str, second: str) -> list[Any]:
-    """Move a column's values of one family to a second column; return them."""
-    moved = []
-    for entry in one.of_image.values():
-        if name in entry and one.family(name, entry[name]) == family:
-            entry[second] = entry.pop(name)
-            moved.append(entry[second])
-    return moved
+def _move(one: Entries, name: str, family: str, second: str) -> Values | None:
+    """Move a column's values of one family to a second column; return them, None if there are none."""
+    if name not in one.columns:
+        return None
+    values, is_moved = one.columns[name], one.places_of(name, family)
+    if not is_moved.any():
+        return None
+    if is_moved.all():
+        del one.columns[name]
+    else:
+        one.columns[name] = Values.of_list(values.at[~is_moved], values.where(~is_moved).to_list())
+    one.columns[second] = Values.of_list(values.at[is_moved], values.where(is_moved).to_list())
+    return one.columns[second]
 
 
 def _said(family: str) -> str:

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 # From a few large clusters (level 0) to many small ones.
 LEVELS = 3
 NOISE = -1
+# The lasting numbers of each model's clusters begin at a multiple of this.
+BLOCK = 1_000_000
 # Images that are kept to stand for a cluster, the best first.
 REPRESENTATIVES = 9
 KEY, FACE = "content_hash", "face"
 _COLUMNS = ("ids", "levels", "parents", "sizes", "colors")
 # The history of the clusters, in the JSON beside the table.
 _HISTORY = ("next_id", "found_in", "changed")
+
+
+def untitled(cluster_id: int) -> str:
+    """Return what a cluster without a name is called: each model's begin with a small number."""
+    return f"Cluster {cluster_id % BLOCK}"
 
 
 @dataclass(frozen=True)
@@ -105,13 +112,14 @@ def write(
     write_part(path, table, {**made_of, "history": history})
 
 
-def read(path: Path) -> tuple[list[bytes], Clusters]:
-    """Read clusters and the content hashes of their images.
+def read(path: Path) -> "tuple[pa.FixedSizeBinaryArray, Clusters]":
+    """Read clusters and the content hashes of their images, (n,).
 
     Raises:
         StoreError: a file is missing or damaged.
     """
     import numpy as np
+    import pyarrow as pa
 
     images, table = read_parquet(path), read_parquet(table_of_clusters(path))
     try:
@@ -130,7 +138,7 @@ def read(path: Path) -> tuple[list[bytes], Clusters]:
         )
     except (KeyError, ValueError) as error:
         raise damage_error(path, error) from error
-    return images[KEY].to_pylist(), clusters
+    return images[KEY].combine_chunks().cast(pa.binary(16)), clusters
 
 
 def read_positions(path: Path) -> "np.ndarray":

@@ -27,7 +27,11 @@ def lists_path(path: Path) -> Path:
 
 
 def write(
-    path: Path, keys: Sequence[bytes], rows: "np.ndarray", distances: "np.ndarray", made_of: Mapping[str, Any]
+    path: Path,
+    keys: "Sequence[bytes] | pa.Array",
+    rows: "np.ndarray",
+    distances: "np.ndarray",
+    made_of: Mapping[str, Any],
 ) -> None:
     """Write a graph: the table last, as its presence marks a whole part.
 
@@ -45,11 +49,11 @@ def write(
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, lists.schema) as writer:
             writer.write_table(lists)
         checksum = hashing.file_checksum(temporary)
-    table = pa.table({KEY: pa.array(keys, pa.binary(16))})
-    write_part(path, table, {**made_of, LISTS: checksum})
+    column = keys if isinstance(keys, pa.Array) else pa.array(keys, pa.binary(16))
+    write_part(path, pa.table({KEY: column}), {**made_of, LISTS: checksum})
 
 
-def read(path: Path) -> "tuple[list[bytes], np.ndarray, np.ndarray]":
+def read(path: Path) -> "tuple[pa.FixedSizeBinaryArray, np.ndarray, np.ndarray]":
     """Read a graph: content hashes (n,), rows (n, k) int32 and distances (n, k) float32, memory-mapped.
 
     Raises:
@@ -57,7 +61,7 @@ def read(path: Path) -> "tuple[list[bytes], np.ndarray, np.ndarray]":
     """
     import pyarrow as pa
 
-    keys: list[bytes] = read_parquet(path)[KEY].to_pylist()
+    keys = read_parquet(path)[KEY].combine_chunks().cast(pa.binary(16))
     lists = lists_path(path)
     try:
         table = pa.ipc.open_file(pa.memory_map(str(lists))).read_all()

@@ -14,8 +14,8 @@ from PIL import Image
 from clipper.annotations.kinds import Search
 from clipper.annotations.match import NONE, SEVERAL, Matcher
 from clipper.errors import SettingsError
+from clipper.images.files.found import FoundImage
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import FoundImage
 
 ONE = coco([{"image_id": 1, "category_id": 1, "bbox": [20, 10, 100, 50]}])
 

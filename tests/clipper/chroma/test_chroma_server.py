@@ -1,6 +1,8 @@
 """Collections on a real Chroma server, on loopback."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,18 +10,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial, partialmethod
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chroma_rows import made
 from homes import engine_of
 
 import clipper
-from clipper.chroma.build import Rows, build
-from clipper.chroma.collection import Address, Collection, server_names
+from clipper.chroma.collection import Address, Collection, told_by_server
+from clipper.chroma.rows import Rows
+from clipper.chroma.server import Servers
+from clipper.chroma.shards import open_all
 from clipper.errors import ServerError, SettingsError, StoreError
 from clipper.indexing.run import Step
 from clipper.settings import CONFIG_NAME, Settings
+from clipper.store.home import Home
 
 pytestmark = pytest.mark.linux  # ends a group of processes
 
@@ -55,7 +62,7 @@ def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
     last = time.monotonic() + 280
     while True:
         try:
-            server_names(url)
+            told_by_server(url)
         except StoreError:
             assert process.poll() is None, "chroma ended"
             assert time.monotonic() < last, "chroma does not answer"
@@ -83,7 +90,7 @@ def ours(home: Path, server: str) -> list[str]:
     from clipper.store.staged import Staged
 
     key = Staged.read(Home(home)).server_key
-    return [name for name in server_names(server) if key in name]
+    return [name for name in told_by_server(server) if key in name]
 
 
 @pytest.mark.slow
@@ -115,6 +122,7 @@ def test_an_unchanged_home_writes_nothing_to_the_server(served_home: Path, serve
     assert ours(served_home, server) == before
 
 
+@pytest.mark.slow
 def test_readers_keep_the_version_they_have_open_and_older_ones_go(
     served_home: Path, server: str, run_index: Index
 ):
@@ -128,8 +136,15 @@ def test_readers_keep_the_version_they_have_open_and_older_ones_go(
     assert len(ours(served_home, server)) == 2
     (served_home / "images" / first.ids[1]).unlink()
     run_index(served_home)
-    assert len(ours(served_home, server)) == 2
+    assert first._engine._collection.count() == 24
     assert engine_of(served_home)._collection.count() == 22
+    assert len(ours(served_home, server)) == 3
+    first.close()
+    for image_id in first.ids[2:5]:  # from here on it is two or three in turn
+        (served_home / "images" / image_id).unlink()
+        steps = run_index(served_home)
+        assert steps["chroma_collection"].counts["written"] <= 1
+        assert len(ours(served_home, server)) == 3
 
 
 @pytest.mark.slow
@@ -174,32 +189,219 @@ def test_moving_between_server_and_home_embeds_nothing(served_home: Path, server
     assert engine_of(served_home)._collection.address.place == server
 
 
-def test_what_a_killed_run_left_half_written_is_replaced(
-    server: str, unit_vectors: Callable[..., np.ndarray]
+@pytest.mark.slow
+def test_one_value_that_is_edited_is_one_row_that_is_written(
+    served_home: Path, server: str, run_index: Index
 ):
-    address = Address.at_server(server, "half-written")
-    left = Collection.create(Address.at_server(server, "half-written-growing"), ef=100)
-    left.write(["old"], unit_vectors(1), [{"x": 0.0}])
-    left.close()
+    run_index(served_home)
+    ids = clipper.open(served_home).ids
+    for number, written in ((1, 24), (2, 1), (3, 2), (4, 2)):  # each differs from the one before the last
+        values = {ids[number]: {"note": "edited"}}
+        (served_home / "images" / "metadata.json").write_text(json.dumps(values))
+        steps = run_index(served_home)
+        assert steps["chroma_collection"].counts["written"] == written
+        found = engine_of(served_home)._collection.get()
+        noted = [i for i, row in zip(found["ids"], found["metadatas"], strict=True) if "note" in row]
+        assert noted == [ids[number]]
+        assert len(ours(served_home, server)) == 2
+
+
+def servers_of(
+    home: Path, server: str, key: str, *, shards: int = 1, in_use: tuple[str, ...] = ()
+) -> Servers:
+    (home / "store").mkdir(parents=True, exist_ok=True)
+    return Servers(Home(home), [server] * shards, f"clipper-{key}-", "here", in_use)
+
+
+def generated(vectors: np.ndarray, value: float = 0.0) -> Rows:
+    return made(
+        [str(i) for i in range(len(vectors))], vectors, [{"x": value + i} for i in range(len(vectors))]
+    )
+
+
+def rows_at(addresses: list[Address]) -> dict[str, float]:
+    collection = open_all(addresses)
+    try:
+        found = collection.get()
+        return {i: row["x"] for i, row in zip(found["ids"], found["metadatas"], strict=True)}
+    finally:
+        collection.close()
+
+
+class Killed(BaseException):
+    """Ends a run in its midst."""
+
+
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "at", [pytest.param(0, marks=SLOW), 1, *(pytest.param(at, marks=SLOW) for at in (2, 3))]
+)
+def test_after_a_run_that_was_killed_while_it_wrote_every_row_is_right(
+    tmp_path: Path,
+    server: str,
+    unit_vectors: Callable[..., np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+):
+    monkeypatch.setattr("clipper.chroma.build.BATCH", 10)
+    vectors, key = unit_vectors(40, seed=at), f"{at}killed"
+    build = partial(Servers.build, probes=vectors[:3], model="m")
+    _, before = build(servers_of(tmp_path, server, key), "1", generated(vectors))
+    changed = generated(np.vstack([vectors[:20], -vectors[20:35]]), value=0.5)  # updates, writes, deletions
+
+    def dying(self: Collection, *given: object, original: Callable[..., None], **named: object) -> None:
+        if (left := next(moments)) == at:
+            raise Killed
+        assert left < at
+        original(self, *given, **named)
+
+    moments = iter(range(100))
+    for name in ("delete", "update", "write"):
+        original = getattr(Collection, name)
+        monkeypatch.setattr(Collection, name, partialmethod(dying, original=original))
+    with pytest.raises(Killed):
+        build(servers_of(tmp_path, server, key), "2", changed)
+    monkeypatch.undo()
+    assert not before[0].exists()  # a reader that kept no lease must not take it for its version
+    with pytest.raises(StoreError, match="is missing"):
+        Collection(before[0])
+    third = generated(np.vstack([vectors[:30], -vectors[30:]]), value=0.5)
+    built, after = build(servers_of(tmp_path, server, key), "3", third)
+    assert rows_at(after) == {str(i): 0.5 + i for i in range(40)}
+    assert built.written <= 40
+    collection = open_all(after)
+    assert [ids[0] for ids in collection.nearest_many(third.vectors, k=1)] == third.ids.to_pylist()
+    collection.close()
+    assert len([name for name in told_by_server(server) if key in name]) == 1
+
+
+@pytest.mark.slow
+def test_a_collection_whose_note_is_lost_or_of_another_version_is_put_right(
+    tmp_path: Path, server: str, unit_vectors: Callable[..., np.ndarray]
+):
     vectors = unit_vectors(30)
-    ids = [str(i) for i in range(30)]
-    rows = Rows(ids, vectors, [{"x": float(i)} for i in range(30)], ids)
-    for _ in range(2):  # the second time the place is taken
-        assert build(address, rows, probes=unit_vectors(4, seed=1)).recall == 1.0
-    assert set(Collection(address).get()["ids"]) == set(ids)
-    assert "half-written-growing" not in server_names(server)
+    build = partial(Servers.build, probes=vectors[:3], model="m")
+    build(servers_of(tmp_path, server, "lost"), "1", generated(vectors))
+    shutil.copytree(tmp_path, tmp_path / "backup")
+    build(servers_of(tmp_path, server, "lost"), "2", generated(vectors[:20], value=9.0))
+    for home in (tmp_path / "backup", tmp_path):
+        if home == tmp_path:
+            shutil.rmtree(tmp_path / "store" / "server")
+        _, after = build(servers_of(home, server, "lost"), home.name, generated(vectors[5:]))
+        assert rows_at(after) == {str(i): float(i) for i in range(25)}
+    assert len([name for name in told_by_server(server) if "lost" in name]) == 1
 
 
-def test_recall_is_measured_and_a_server_given_a_larger_ef(
-    server: str, unit_vectors: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow
+def test_vectors_of_another_model_and_more_shards_get_collections_of_their_own(
+    tmp_path: Path, server: str, unit_vectors: Callable[..., np.ndarray]
 ):
-    monkeypatch.setattr("clipper.chroma.build.SERVER_EF_STEPS", (10, 1_600))
+    vectors = unit_vectors(40)
+    first = servers_of(tmp_path, server, "other")
+    _, before = first.build("1", generated(vectors), probes=vectors[:3], model="m")
+    wider = unit_vectors(40, d=48)
+    second = servers_of(tmp_path, server, "other", in_use=(before[0].name,))
+    _, after = second.build("2", generated(wider), probes=wider[:3], model="n")
+    assert rows_at(before) == rows_at(after)
+    third = servers_of(tmp_path, server, "other", shards=3, in_use=(after[0].name,))
+    built, spread = third.build("3", generated(wider), probes=wider[:3], model="n")
+    assert (built.written, built.recall, len(spread)) == (40, 1.0, 3)
+    assert rows_at(spread) == rows_at(after)
+    last = servers_of(tmp_path, server, "other", shards=3, in_use=tuple(at.name for at in spread))
+    last.prune("n")
+    assert {name for name in told_by_server(server) if "other" in name} == {at.name for at in spread}
+    again = servers_of(tmp_path, server, "other", shards=3)
+    built, after = again.build("4", generated(wider, value=1.0), probes=wider[:3], model="n")
+    assert {at.name for at in after} == {at.name for at in spread}
+    assert (built.written, built.worn) == (40, 0)
+
+
+@pytest.mark.slow
+def test_recall_is_measured_and_the_ef_that_it_takes_is_kept(
+    tmp_path: Path, server: str, unit_vectors: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("clipper.chroma.server.EF_STEPS", (10, 1_600))
     noise = np.random.default_rng(0).normal(size=(3_000, 64)).astype(np.float32)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    ids = [str(i) for i in range(3_000)]
-    rows = Rows(ids, noise, [{"x": 0.0}] * 3_000, ids)
-    built = build(Address.at_server(server, "noise"), rows, probes=unit_vectors(20, d=64, seed=2))
-    assert (built.ef, built.recall) == (1_600, pytest.approx(1.0, abs=0.01))
+    probes = unit_vectors(20, d=64, seed=2)
+    adding = Collection.add
+    added: list[int] = []
+    monkeypatch.setattr(
+        Collection, "add", lambda self, *given: (added.append(len(given[0])), adding(self, *given))
+    )
+    built, at = servers_of(tmp_path, server, "noise").build("1", generated(noise), probes=probes, model="m")
+    assert (built.ef, built.recall, sum(added)) == (1_600, pytest.approx(1.0, abs=0.01), 6_000)
+    next_one = servers_of(tmp_path, server, "noise", in_use=(at[0].name,))
+    built, _ = next_one.build("2", generated(noise), probes=probes, model="m", ef=built.ef)
+    assert (built.ef, built.recall, sum(added)) == (1_600, pytest.approx(1.0, abs=0.01), 9_000)
+
+
+@pytest.mark.slow
+def test_a_copied_home_gets_collections_of_its_own_and_leaves_those_of_the_original(
+    served_home: Path, server: str, run_index: Index, tmp_path: Path
+):
+    run_index(served_home)
+    copy = tmp_path / "copy"
+    shutil.copytree(served_home, copy, copy_function=shutil.copy2)
+    for _ in range(2):
+        next((copy / "images").glob("*.jpg")).unlink()
+        run_index(copy)
+        assert engine_of(served_home)._collection.count() == 24
+    assert engine_of(copy)._collection.count() == 22
+    assert not {*ours(copy, server)} & {*ours(served_home, server)}
+    assert run_index(served_home)["chroma_collection"].counts["written"] == 0
+    assert run_index(copy)["chroma_collection"].counts["written"] == 0
+
+
+@pytest.mark.slow
+def test_a_copy_that_took_the_collections_of_a_home_out_of_sight_keeps_them_and_the_home_makes_others(
+    served_home: Path, server: str, run_index: Index, tmp_path: Path
+):
+    run_index(served_home)
+    away = tmp_path / "unmounted"
+    copy = tmp_path / "copy"
+    shutil.copytree(served_home, copy, copy_function=shutil.copy2)
+    served_home.rename(away)
+    assert run_index(copy)["chroma_collection"].counts["written"] == 0  # it was moved, as far as it can see
+    away.rename(served_home)
+    assert run_index(served_home)["chroma_collection"].counts["written"] == 24
+    assert not {*ours(copy, server)} & {*ours(served_home, server)}
+    assert engine_of(copy)._collection.count() == engine_of(served_home)._collection.count() == 24
+
+
+@pytest.mark.slow
+def test_a_home_that_was_moved_or_restored_keeps_its_collections(
+    served_home: Path, server: str, run_index: Index, tmp_path: Path
+):
+    run_index(served_home)
+    names = ours(served_home, server)
+    moved = served_home.rename(tmp_path / "moved")
+    assert run_index(moved)["chroma_collection"].counts["written"] == 0
+    backup = shutil.copytree(moved, tmp_path / "backup", copy_function=shutil.copy2)
+    gone = next((moved / "images").glob("*.jpg"))
+    gone.unlink()
+    run_index(moved)
+    shutil.rmtree(moved)
+    backup.rename(tmp_path / "elsewhere").rename(moved)
+    steps = run_index(moved)
+    assert set(names) <= set(ours(moved, server))
+    assert steps["chroma_collection"].counts["rows"] == 24
+    assert engine_of(moved)._collection.count() == 24
+
+
+@pytest.mark.slow
+def test_an_unchanged_home_needs_no_server(small_home: Path, tmp_path: Path, run_index: Index):
+    port = free_port()
+    with (small_home / CONFIG_NAME).open("a") as config:
+        config.write(f'chroma = "http://127.0.0.1:{port}"\n')
+    with serving(tmp_path / "chroma", port):
+        run_index(small_home)
+    steps = run_index(small_home)
+    assert steps["chroma_collection"].counts["written"] == 0
+    assert "does not answer" in steps["chroma_collection"].notes[0]
+    assert not steps["atlas"].counts["published"]
 
 
 @pytest.mark.slow
@@ -237,4 +439,18 @@ def test_a_server_that_does_not_answer_is_reported_and_the_published_atlas_stays
 def test_a_url_that_is_no_servers_is_reported(small_home: Path, monkeypatch: pytest.MonkeyPatch, url: str):
     monkeypatch.setenv("CLIPPER_CHROMA", url)
     with pytest.raises(SettingsError, match=r"CLIPPER_CHROMA.*must be http://HOST:PORT"):
+        Settings.load(small_home)
+
+
+def test_several_servers_are_named_in_a_list(small_home: Path, monkeypatch: pytest.MonkeyPatch):
+    assert Settings.load(small_home).servers == []
+    monkeypatch.setenv("CLIPPER_CHROMA", "http://a:1/")
+    assert Settings.load(small_home).servers == ["http://a:1"]
+    monkeypatch.setenv("CLIPPER_CHROMA", '["http://a:1/", "https://b"]')
+    assert Settings.load(small_home).servers == ["http://a:1", "https://b"]
+    monkeypatch.setenv("CLIPPER_CHROMA", '["http://a:1", ""]')
+    with pytest.raises(SettingsError, match="must be http://HOST:PORT"):
+        Settings.load(small_home)
+    monkeypatch.setenv("CLIPPER_CHROMA", '["http://a:1", "http://a:1/"]')
+    with pytest.raises(SettingsError, match="names a server twice; set chroma_shards"):
         Settings.load(small_home)

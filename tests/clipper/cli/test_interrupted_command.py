@@ -68,9 +68,9 @@ def test_a_run_that_is_interrupted_says_what_is_kept_and_leaves_no_empty_home(
     "words", [("search", "cat"), ("report",), ("export", "tables"), ("coverage", "cat", "dog")]
 )
 def test_a_command_is_interrupted_at_any_moment(sample_copy: Path, tmp_path: Path, words: tuple[str, ...]):
-    for each in range(20):
+    for each in range(10):
         process = (*COMMAND, *words, "--home", str(sample_copy))
-        code, errors = stop(process, after=0.1 * each, cwd=tmp_path)
+        code, errors = stop(process, after=0.2 * each, cwd=tmp_path)
         if code == 0:
             break  # it had ended
         said = [line for line in errors.splitlines() if line.startswith(("clipper:", "Traceback"))]
@@ -147,6 +147,23 @@ time.sleep(60)
 """
 
 
+GONE = """
+import time
+class Held:
+    def __del__(self):
+        time.sleep(2)
+while True:
+    Held()
+"""
+FORGOTTEN = """
+import time, weakref
+class Held:
+    pass
+def gone():
+    time.sleep(2)
+while True:
+    weakref.finalize(Held(), gone)
+"""
 IN_EXEC = "exec('import time; time.sleep(30)')"  # as dataclasses make their methods
 PROGRAM = """
 import sys
@@ -189,7 +206,7 @@ def test_ctrl_c_in_a_terminal_ends_a_script_too(tmp_path: Path, during: str):
     assert b"Traceback" not in said
 
 
-@pytest.mark.parametrize("during", [SWALLOWS, BUSY, ONCE, IN_EXEC])
+@pytest.mark.parametrize("during", [SWALLOWS, BUSY, ONCE, IN_EXEC, GONE, FORGOTTEN])
 def test_no_import_that_swallows_it_and_no_long_computation_holds_ctrl_c_up(tmp_path: Path, during: str):
     (tmp_path / "during.py").write_text(during)
     assert stop((sys.executable, "-c", PROGRAM), after=1.0, cwd=tmp_path) == (130, INDEX)

@@ -17,9 +17,11 @@ import pytest
 
 import clipper
 from clipper.doctor import collection as collection_audit
-from clipper.doctor import repair
+from clipper.doctor import files, repair
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
 from clipper.indexing import run
+from clipper.models.engines.calibration import Calibration
+from clipper.models.engines.record import write_choice
 from clipper.sandbox.process import ChildDied
 from clipper.settings import Settings
 from clipper.store import snapshots, word_columns
@@ -40,9 +42,10 @@ def noise(path: Path) -> None:
 
 
 def flip(path: Path) -> None:
-    """One bit, in the middle."""
+    """One bit, in the middle: there or behind it, where not all is zero, as in a database's unused bytes."""
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0x10
+    middle = len(data) // 2
+    data[next((at for at in range(middle, len(data)) if data[at]), middle)] ^= 0x10
     path.write_bytes(data)
 
 
@@ -249,6 +252,16 @@ def test_a_shard_that_is_whole_but_wrong_is_found_by_its_vectors(home: Path):
     write_shard(path.parent, type(table).from_pylist(rows, schema=table.schema))
     assert "length is not 1" in examined(home)[0].what
     assert repair.repair(Settings.load(home)).after == []
+
+
+def test_a_damaged_note_of_the_engine_is_found(home: Path):
+    (folder,) = (home / "store" / "embeddings").iterdir()
+    write_choice(folder, Calibration("int8", 0.99, 100, "here", {"int8": 9.0}, {"int8": 0.99}))
+    assert list(files.shards(Home(home))) == []
+    flip(folder / "engine.json")
+    (damage,) = files.shards(Home(home))
+    assert damage.where == f"embeddings/{folder.name}/engine.json"
+    assert damage.lost == (folder / "engine.json",)
 
 
 def test_a_script_without_a_main_guard_may_examine_a_home(home: Path, tmp_path: Path):

@@ -19,7 +19,7 @@ from clipper.images.preprocess import Transform
 from clipper.sandbox.process import Sandbox
 
 TRANSFORM = Transform(56, 56, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-REQUEST = DecodeRequest(max_bytes=1 << 29, max_pixels=178_000_000, transform=TRANSFORM)
+REQUEST = DecodeRequest(max_bytes=1 << 29, max_pixels=178_000_000, transforms=(TRANSFORM,))
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def test_a_file_of_each_format_is_decoded_to_its_picture_and_named(child: Sandbo
     found = decoded(child, make())
     assert found.reason is None
     assert json.loads(found.facts or "")["format"] == kind
-    assert found.crop is not None
-    left, right = (found.crop[28, x].astype(int) for x in (14, 42))
+    assert found.has_crops
+    left, right = (found.crops[0][28, x].astype(int) for x in (14, 42))
     if kind in GREY:
         assert abs(left - right).max() > 8
     else:
@@ -52,7 +52,7 @@ def test_half_a_file_of_each_format_is_a_picture_or_has_a_reason(child: Sandbox,
     data = FORMATS[name][0]()
     pid = child.pid
     found = decoded(child, data[: len(data) // 2])
-    assert found.reason or found.crop is not None
+    assert found.reason or found.has_crops
     assert child.pid == pid or pid is None
 
 
@@ -138,5 +138,5 @@ def test_a_tiff_of_any_numbers_and_bands_becomes_a_picture(child: Sandbox, kind:
     )
     found = decoded(child, buffer.getvalue())
     assert found.reason is None
-    assert found.crop is not None
-    assert found.crop[28, 5, 0] < found.crop[28, 50, 0]
+    assert found.has_crops
+    assert found.crops[0][28, 5, 0] < found.crops[0][28, 50, 0]

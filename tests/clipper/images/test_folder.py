@@ -8,7 +8,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from clipper.errors import BadImageError, ImagesError
-from clipper.images.folder import FoundImage, ImageFolder
+from clipper.images.files.found import FoundImage
+from clipper.images.folder import ImageFolder
 
 
 def ids(folder: Path | str) -> list[str]:

@@ -1,9 +1,19 @@
 """Parts of a split and classes, from the names of folders."""
 
-import pytest
+from collections.abc import Sequence
 
-from clipper.images.folder_names import of_folders
-from clipper.metadata.join import join
+import pytest
+from joined_metadata import join
+
+from clipper.images import folder_names
+
+
+def of_folders(ids: Sequence[str]) -> list[dict[str, str]]:
+    """What the folders of each image say."""
+    folders = [image_id.rpartition("/")[0] for image_id in ids]
+    different = list(dict.fromkeys(folders))
+    said = dict(zip(different, folder_names.of_folders(different), strict=True))
+    return [said[folder] for folder in folders]
 
 
 def said(*ids: str) -> list[tuple[str | None, str | None]]:

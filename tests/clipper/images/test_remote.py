@@ -8,11 +8,12 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from clipper.errors import BadImageError, ImagesError
+from clipper.errors import BadImageError, ImagesError, RefusedError, StorageError
 from clipper.images.archives.folder import open_images
+from clipper.images.files.found import FoundImage
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import FoundImage
 from clipper.indexing.scan import scan
+from clipper.network import storage
 
 
 class Refusing(MemoryFileSystem):
@@ -49,7 +50,12 @@ class OfItsOwnKindError(Exception):
     """As the libraries of servers raise them."""
 
 
-@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OfItsOwnKindError("503")])
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "PAUSE", 0.0)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OfItsOwnKindError("odd")])
 def test_a_closed_folder_behind_a_url_is_named_and_hides_no_other(refusing: Refusing, error: Exception):
     refusing.refused["/pictures/closed"] = error
     manifest = scan(ImageFolder("refusing://pictures"))
@@ -69,6 +75,33 @@ def test_a_server_that_does_not_answer_has_not_lost_its_images(
     refusing.refused["/pictures"] = error
     with pytest.raises(ImagesError, match=rf"{location[:19]}.*cannot be listed: .*(refused|503|Error)"):
         scan(open_images(location), may_be_empty=True)
+
+
+def test_a_folder_whose_server_stops_answering_is_not_taken_for_a_closed_one(refusing: Refusing):
+    refusing.refused["/pictures/open/deep"] = ConnectionResetError(104, "reset")
+    with pytest.raises(StorageError, match=r"cannot be listed: .*reset"):
+        scan(ImageFolder("refusing://pictures"))
+
+
+@pytest.mark.usefixtures("refusing")
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OfItsOwnKindError("403, message='Forbidden'"), RefusedError),
+        (PermissionError(13, "Permission denied"), RefusedError),
+        (OfItsOwnKindError("502, message='Bad gateway'"), StorageError),
+        (TimeoutError(), StorageError),
+    ],
+)
+def test_an_error_that_says_nothing_about_the_file_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type[Exception]
+):
+    def cat_file(*_: object, **__: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(Refusing, "cat_file", cat_file)
+    with pytest.raises(kind, match=r"refusing://pictures/a\.jpg cannot be read: "):
+        scan(ImageFolder("refusing://pictures"))
 
 
 def test_a_folder_of_archives_that_is_closed_hides_none_of_them(refusing: Refusing):
@@ -95,12 +128,12 @@ def test_a_folder_that_is_gone_is_no_empty_one_where_there_are_folders(tmp_path:
 @pytest.mark.usefixtures("refusing")
 def test_an_error_of_a_server_for_one_file_costs_that_file_alone(monkeypatch: pytest.MonkeyPatch):
     def cat_file(*_: object, **__: object) -> bytes:
-        raise OfItsOwnKindError("403, message='Forbidden'")
+        raise OfItsOwnKindError("a name that this server cannot read")
 
     monkeypatch.setattr(Refusing, "cat_file", cat_file)
     folder = ImageFolder("refusing://pictures")
     assert FoundImage("a.jpg", 3, folder.list_images()[0].mtime_ns) in folder.list_images()
-    with pytest.raises(BadImageError, match="cannot be read: 403"):
+    with pytest.raises(BadImageError, match="cannot be read: a name"):
         folder.read("a.jpg")
 
 

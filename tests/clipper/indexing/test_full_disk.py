@@ -41,8 +41,10 @@ def fill(disk: Path, *, leaving: int) -> Path:
     return path
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("leaving", [0, 200_000])
+@pytest.mark.parametrize(
+    "leaving",
+    [pytest.param(0, marks=pytest.mark.slow), pytest.param(200_000, marks=pytest.mark.reliability)],
+)
 def test_a_full_disk_is_reported_and_nothing_is_lost(
     small_disk: Path, home_at: Callable[[Path, int], Path], clipper_command: Run, leaving: int
 ):

@@ -73,8 +73,14 @@ def test_the_command_publishes_no_damaged_part_and_says_so_in_one_line(
 
 
 # A damaged file, a lost folder of Chroma's, rows that are not what was written.
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["map bytes", "lost index", "turned vector"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("map bytes", marks=pytest.mark.reliability),
+        pytest.param("lost index", marks=pytest.mark.slow),
+        pytest.param("turned vector", marks=pytest.mark.reliability),
+    ],
+)
 def test_nothing_of_a_process_of_its_own_adds_a_line_to_what_the_command_says(
     name: str, changed_home: Path, python: Run
 ):

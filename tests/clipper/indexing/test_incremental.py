@@ -14,6 +14,7 @@ from PIL import Image
 from clipper.images import decode
 from clipper.indexing import collect, embed, metadata, neighbours, project, publish, scan
 from clipper.indexing import run as indexing
+from clipper.indexing.contents import shard_writer
 from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores, words
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.metadata import join
@@ -245,9 +246,8 @@ def test_what_a_later_decoder_gives_other_pixels_of_is_embedded_placed_and_searc
         image.save(home / "images" / "wide.png", icc_profile=profiles.rgb("wide"))
     assert run(home).embedded == 1
     assert run(home) == NOTHING
-    for module in (embed, embeddings, neighbours, project):
+    for module in (embed, embeddings, neighbours, project, collect):
         revised(module, PIXELS_VERSION="later")
-    revised(collect, REMADE="pixels of a later version")
     assert run(home) == Cost(embedded=1, written=1, new="projection collection")
     assert run(home) == NOTHING
 
@@ -301,7 +301,7 @@ def test_files_that_vanish_or_change_while_they_are_read_are_left_to_the_next_ru
 
 
 def test_a_run_stopped_half_way_leaves_what_it_embedded(home: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(embed, "SHARD_ROWS", 2)
+    monkeypatch.setattr(shard_writer, "SHARD_ROWS", 2)
     published = parts(home)
     for number in range(6):
         draw(home / "images" / f"new-{number}.png", f"hsl({60 * number}, 80%, 50%)")

@@ -27,9 +27,9 @@ Run = Callable[..., CompletedProcess[str]]
 KILLED = """
 import os, signal, sys
 from clipper.indexing import run
-from clipper.indexing import embed
+from clipper.indexing.contents import shard_writer
 from clipper.settings import Settings
-embed.SHARD_ROWS = 8
+shard_writer.SHARD_ROWS = 8
 def progress(stage, done, total):
     if stage == "embed" and done == 20:
         os.kill(os.getpid(), signal.SIGKILL)

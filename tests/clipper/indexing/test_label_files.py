@@ -14,8 +14,8 @@ from PIL import Image
 from clipper.annotations import read as label_readers
 from clipper.doctor.repair import diagnose
 from clipper.errors import ImagesError, SettingsError
+from clipper.images.files.found import FoundImage
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import FoundImage
 from clipper.indexing import scan
 from clipper.indexing.objects import folder_fingerprint
 from clipper.indexing.run import Step

@@ -13,8 +13,8 @@ from homes import indexed
 from PIL import Image
 
 from clipper.errors import ImagesError
+from clipper.images.files.found import FoundImage
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import FoundImage
 from clipper.indexing import embed, metadata, scan
 from clipper.indexing.sidecars import read_sidecars
 from clipper.indexing.staging.workspace import Step, Workspace

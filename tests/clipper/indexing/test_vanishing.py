@@ -11,10 +11,14 @@ import pytest
 from homes import draw, images, opened
 
 from clipper.errors import ImagesError, StoreError
+from clipper.images.child_tasks import DecodeResult
 from clipper.indexing import run
+from clipper.indexing.contents.shard_writer import ShardWriter
+from clipper.indexing.scan import scan_images
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.settings import Settings
 from clipper.store import snapshots
+from clipper.store.columns.entries import Entries
 
 Index = Callable[[Path], dict[str, Step]]
 Run = Callable[..., CompletedProcess[str]]
@@ -54,6 +58,23 @@ def test_images_that_all_vanish_while_they_are_read_are_named_with_the_reason(
     )
     with pytest.raises(ImagesError, match=named):
         run_index(small_home)
+
+
+def test_files_that_vanish_are_looked_up_together(small_home: Path, monkeypatch: pytest.MonkeyPatch):
+    work = Workspace(Settings.load(small_home))
+    with work.home.writing():
+        scan_images(work)
+    _, manifest = work.manifest()
+    looks: list[int] = []
+    look_up = Entries.where
+    monkeypatch.setattr(
+        Entries, "where", lambda entries, mask: looks.append(len(mask)) or look_up(entries, mask)
+    )
+    writer = ShardWriter(work, manifest, (), ("image_facts",))
+    for key in manifest.contents:
+        writer._take(DecodeResult(key, reason="gone", vanished=True), ())
+    assert writer.passed_over == set(manifest.entries.names())
+    assert len(looks) == 1
 
 
 def test_a_folder_that_may_not_be_read_leaves_what_is_published(

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joined_metadata import join
 
 from clipper.errors import ImagesError
 from clipper.metadata import sources
-from clipper.metadata.join import join
 from clipper.metadata.keys.match import ImageKeys
 
 IDS = ["p0.jpg", "p1.jpg", "7.jpg"]

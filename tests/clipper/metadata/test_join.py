@@ -5,16 +5,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joined_metadata import Joined, join
 
 from clipper.errors import ImagesError
-from clipper.metadata.join import Metadata, Source, join, without_missing
+from clipper.metadata import join as metadata_join
+from clipper.metadata.entries import Source
+from clipper.metadata.join import without_missing
 from clipper.metadata.sources import parse
 from clipper.metadata.tables import read_csv
 
 IDS = ["cat.jpg", "sub/dog.jpg", "sub/owl.v2.png"]
 
 
-def joined(entries: dict[str, dict[str, Any]], ids: list[str] = IDS, **facts: Any) -> Metadata:
+def joined(entries: dict[str, dict[str, Any]], ids: list[str] = IDS, **facts: Any) -> Joined:
     return join(ids, [facts] * len(ids), [Source.of_entries("metadata.json", entries)])
 
 
@@ -32,6 +35,18 @@ def test_an_entry_is_matched_by_name_by_path_without_ending_and_by_path():
     assert [row["v"] for row in made.rows] == [1, 2, 3]
     assert [row["v"] for row in joined({"dog": {"v": 2}, "owl.v2": {"v": 3}}).rows[1:]] == [2, 3]
     assert made.problems == []
+
+
+def test_a_column_of_many_long_texts_is_written_in_pieces(monkeypatch: pytest.MonkeyPatch):
+    ids = [f"{i:03}.jpg" for i in range(100)]
+    made = joined(
+        {image_id: {"v": f"{i} " * 50, "tags": [str(i)]} for i, image_id in enumerate(ids[:90])}, ids
+    )
+    whole = made.table(ids)
+    monkeypatch.setattr(metadata_join, "_PIECE_BYTES", 600)
+    parted = made.table(ids)
+    assert parted.equals(whole)
+    assert parted["v"].num_chunks > 10 > whole["v"].num_chunks
 
 
 def test_a_key_that_fits_nothing_is_reported():
@@ -73,7 +88,7 @@ def test_two_keys_of_one_image_that_disagree_are_reported_and_the_last_one_count
 SOURCES = ("metadata.json", "metadata.parquet", "metadata.csv")
 
 
-def joined_from(*entries: dict[str, dict[str, Any]], **facts: Any) -> Metadata:
+def joined_from(*entries: dict[str, dict[str, Any]], **facts: Any) -> Joined:
     sources = [Source.of_entries(name, source) for name, source in zip(SOURCES, entries, strict=True)]
     return join(IDS, [facts] * len(IDS), sources)
 
@@ -201,6 +216,9 @@ def test_a_number_too_large_for_any_number_is_reported_and_left_out():
         _, kept, problems = column([first, 10**400])
         assert kept == [first, None]
         assert "1 value(s) are not" in problems[0]
+    _, kept, problems = column([[0.5, 1e308], [1e308]])
+    assert kept == [[0.5], None]
+    assert "1 value(s) are not" in problems[0]
 
 
 def test_integers_have_all_of_64_bits():

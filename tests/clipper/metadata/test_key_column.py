@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from joined_metadata import join
 
 from clipper.errors import ImagesError
 from clipper.metadata import sources
-from clipper.metadata.join import join
 from clipper.metadata.keys.match import ImageKeys
 
 IDS = ["p0.jpg", "p1.jpg", "p2.jpg", "train/c1.jpg"]

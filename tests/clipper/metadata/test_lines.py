@@ -3,10 +3,11 @@
 import json
 
 import pytest
+from joined_metadata import join
 
 from clipper.errors import ImagesError
 from clipper.metadata import sources
-from clipper.metadata.join import Source, join
+from clipper.metadata.entries import Source
 
 
 def from_lines(text: str | bytes) -> Source:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipper.models import clip, parts, text_tower
+from clipper.models import encoder, parts, text_tower
 from clipper.models import source as model_files
 from clipper.settings import Settings
 
@@ -39,7 +39,7 @@ def made(model_folder: Path, folder: Path, *, shards: bool = False, **text_confi
 
 def test_the_sample_model_gives_what_transformers_gives(model_folder: Path):
     found = source(model_folder)
-    ours, theirs = text_tower.TextTower(found), clip.Clip(found)
+    ours, theirs = text_tower.TextTower(found), encoder.Encoder(found)
     assert np.abs(ours.embed_texts(TEXTS) - theirs.embed_texts(TEXTS)).max() < 1e-5
 
 
@@ -58,19 +58,19 @@ def test_models_of_other_shapes_give_what_transformers_gives(
 ):
     found = source(made(model_folder, tmp_path / "clip", **config))
     assert len(list(found.folder.glob("*.safetensors"))) > 1 or "shards" not in config
-    vectors = clip.Clip(found).embed_texts(TEXTS)
-    encoder = text_tower.load_verified(found, TEXTS[0], vectors[0])
-    assert encoder is not None
-    assert np.abs(encoder.embed_texts(TEXTS) - vectors).max() < 1e-5
+    vectors = encoder.Encoder(found).embed_texts(TEXTS)
+    tower = text_tower.load_verified(found, TEXTS[0], vectors[0])
+    assert tower is not None
+    assert np.abs(tower.embed_texts(TEXTS) - vectors).max() < 1e-5
 
 
 def test_a_model_of_another_make_is_left_to_transformers(model_folder: Path, tmp_path: Path):
     found = source(made(model_folder, tmp_path / "clip", hidden_act="relu"))
-    assert text_tower.load_verified(found, "a cat", clip.Clip(found).embed_texts(["a cat"])[0]) is None
+    assert text_tower.load_verified(found, "a cat", encoder.Encoder(found).embed_texts(["a cat"])[0]) is None
 
 
 def test_an_encoder_that_gives_other_vectors_is_not_believed(model_folder: Path, tmp_path: Path):
-    theirs = clip.Clip(source(model_folder)).embed_texts(["a cat"])[0]
+    theirs = encoder.Encoder(source(model_folder)).embed_texts(["a cat"])[0]
     copied = Path(shutil.copytree(model_folder, tmp_path / "clip"))
     config = json.loads((copied / "config.json").read_text())
     config["text_config"]["hidden_act"] = "quick_gelu"
@@ -122,7 +122,7 @@ def test_a_text_longer_than_the_context_is_embedded_in_parts_of_which_each_is_re
     model_folder: Path, text: str
 ):
     found = source(model_folder)
-    tower, whole = text_tower.TextTower(found), clip.Clip(found)
+    tower, whole = text_tower.TextTower(found), encoder.Encoder(found)
     assert (tower.context, tower.tokens(text)) == (whole.context, whole.tokens(text))
     split = parts.parts_of(text, tower)
     assert len(split) > 1

@@ -18,14 +18,15 @@ from clipper.projection.graph import (
     update_graph,
 )
 from clipper.projection.neighbors import knn_graph, nearest
+from clipper.projection.search import updates
 
 Vectors = Callable[..., np.ndarray]
 
 
-def same(one: NeighborGraph, other: NeighborGraph, *, k: int = NEIGHBORS_KEPT) -> None:
-    """Both know the same k nearest, and call the rest missing alike."""
+def same(one: NeighborGraph, other: NeighborGraph, *, k: int = NEIGHBORS_KEPT, share: float = 1.0) -> None:
+    """Both know the same k nearest, but for a share that is equally near, and call the rest missing alike."""
     k = min(k, len(one) - 1)
-    assert np.array_equal(one.rows[:, :k], other.rows[:, :k])
+    assert (one.rows[:, :k] == other.rows[:, :k]).mean() >= share
     assert one.distances[:, :k] == pytest.approx(other.distances[:, :k], abs=1e-5)
 
 
@@ -82,17 +83,72 @@ def test_only_new_images_and_lists_that_lost_too_many_are_searched(
 ):
     vectors, searched = unit_vectors(500), []
     graph = build_graph(vectors[:490])
-    counted = graphs.each_block
+    counted = graphs.find_edges
     monkeypatch.setattr(
         graphs,
-        "each_block",
-        lambda rows, *rest, **own: (searched.append(len(rows)), counted(rows, *rest, **own)),
+        "find_edges",
+        lambda all_images, rows, **rest: searched.append(len(rows)) or counted(all_images, rows, **rest),
     )
     monkeypatch.setattr(graphs, "build_graph", None)
     grown = update_graph(graph, vectors, np.concatenate([np.arange(490), np.full(10, -1)]))
     update_graph(grown, vectors[1:], np.arange(1, 500))  # one image is gone: every list still is long enough
     update_graph(grown, vectors[::-1].copy(), np.arange(500)[::-1])  # the same images in another order
-    assert searched == [10, 0, 0]
+    assert searched == [10]
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many images as a test has are searched as a million are: by parts, and within a limit."""
+    monkeypatch.setattr(updates, "QUERIES", 64)
+    monkeypatch.setattr(updates, "LISTS", 300)
+    monkeypatch.setattr(graphs, "LIMIT_SAMPLE", 150)
+    monkeypatch.setattr(graphs, "SEARCHED_TOGETHER", 170)
+    monkeypatch.setattr(graphs, "_CARRIED", 220)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_graph_that_is_updated_in_many_parts_is_the_one_that_is_built_at_once(unit_vectors: Vectors):
+    random, vectors = np.random.default_rng(4), unit_vectors(1_500)
+    there = random.permutation(1_500)[:1_100]
+    graph = build_graph(vectors[there])
+    for kept, came in ((0.99, 0), (0.8, 0), (0.5, 40), (1.0, 400)):
+        others = random.permutation(np.setdiff1d(np.arange(1_500), there))[:came]
+        now = random.permutation(np.concatenate([there[random.random(len(there)) < kept], others]))
+        graph = update_graph(graph, vectors[now], earlier_rows(there, now))
+        valid(graph)
+        same(graph, build_graph(vectors[now]), share=0.999)
+        there = now
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_new_images_that_are_near_all_others_come_into_every_list_and_take_bounded_room(
+    unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+):
+    vectors, found = unit_vectors(1_000, d=64, groups=1, spread=1.0), []
+    vectors[600:] = vectors[:600].mean(axis=0) + unit_vectors(400, d=64, seed=2) / 12
+    vectors[600:] /= np.linalg.norm(vectors[600:], axis=1, keepdims=True)
+    insert = graphs._insert
+    monkeypatch.setattr(
+        graphs,
+        "_insert",
+        lambda *lists_and_edges: found.append(len(lists_and_edges[2].heads)) or insert(*lists_and_edges),
+    )
+    earlier = np.where(np.arange(1_000) < 600, np.arange(1_000), -1)
+    grown = update_graph(build_graph(vectors[:600]), vectors, earlier)
+    valid(grown)
+    same(grown, build_graph(vectors), share=0.9)
+    assert (grown.rows[:600] >= 600).mean() > 0.9  # nearly all neighbors are new ones
+    assert max(found) <= 3 * (300 + 64) * WIDTH  # three blocks of queries with a part of the lists
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_images_that_all_look_the_same_have_whole_lists(unit_vectors: Vectors):
+    vectors = np.repeat(unit_vectors(1), 900, axis=0)
+    earlier = np.where(np.arange(900) < 500, np.arange(900), -1)
+    grown = update_graph(build_graph(vectors[:500]), vectors, earlier)
+    valid(grown)
+    assert (grown.rows >= 0).all()
+    assert (grown.distances < 1e-6).all()
 
 
 def test_copies_of_one_image_are_neighbors_of_each_other(unit_vectors: Vectors):

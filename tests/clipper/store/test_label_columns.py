@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from clipper.columns import json_values
 from clipper.errors import StoreError
+from clipper.hashing import digest, json_object
 from clipper.store import tags
 from clipper.store.given import labels
 from clipper.store.home import Home
@@ -56,6 +60,25 @@ def test_a_tag_with_a_colon_is_no_label_unless_somebody_made_the_column(home: Ho
     assert labels.values_of(labels.read(home), [["note: see"]]) == {}
     assert labels.values_of(["note"], [["note: see", "x"], []]) == {"note": ["see", None]}
     assert labels.values_of(["note"], [["note: b", "note: a"]]) == {"note": ["a"]}
+
+
+def test_labels_of_many_images_are_those_of_each_one() -> None:
+    random = np.random.default_rng(0)
+    known = ["note: a", "note: b", "other", "quality: good", "unknown: 1", "note"]
+    each = [sorted(tag for tag in known if random.random() < 0.4) for _ in range(60)]
+    given = pa.array(each, pa.list_(pa.large_string()))
+    found = labels.columns_of(["quality", "note", "empty"], given)
+    assert {name: cells.to_pylist() for name, cells in found.items()} == labels.values_of(
+        ["quality", "note", "empty"], each
+    )
+    assert list(found) == ["quality", "note"]
+    assert labels.columns_of(["note"], given.slice(0, 0)) == {}
+    part = {
+        name: cells.to_pylist() for name, cells in labels.columns_of(["note"], given.slice(7, 20)).items()
+    }
+    assert part == labels.values_of(["note"], each[7:27])
+    version = json_object({name: json_values(cells) for name, cells in found.items()})
+    assert digest(version, json_values(given)) == digest(labels.values_of(["quality", "note"], each), each)
 
 
 @pytest.mark.parametrize("name", ["", "a: b", "a,b", "x" * 29, "tags", "cluster"])

@@ -21,7 +21,7 @@ Index = Callable[[Path], dict[str, Step]]
 Homes = Callable[[str, int], Path]
 
 # The parts of a home in which nobody keeps words, and without label files.
-MADE = [name for name in PARTS if name not in {"word_columns", "objects"}]
+MADE = [name for name in PARTS if name not in {"word_columns", "objects", "agreement"}]
 
 
 def files(home: Path) -> list[Path]:
@@ -163,7 +163,7 @@ def test_vectors_of_another_model_stay_for_images_that_are_there(
     assert run_index(indexed_home)["clip_embeddings"].counts["new"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.reliability
 def test_ten_replacements_of_a_third_leave_a_store_of_at_most_half_more(
     home_of: Homes, run_index: Index, record_property: Callable[[str, object], None]
 ):

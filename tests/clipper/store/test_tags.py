@@ -4,15 +4,20 @@ import json
 import threading
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from joined_metadata import join
 
 import clipper
 from clipper.doctor import repair
 from clipper.errors import StoreError
+from clipper.hashing import KEY
 from clipper.indexing import run
-from clipper.metadata.join import Source, join
+from clipper.metadata.entries import Source
 from clipper.settings import Settings
 from clipper.store import tags
+from clipper.store.columns.keys import Keys
 from clipper.store.home import Home
 
 A, B, C = (bytes([n]) * 16 for n in (1, 2, 3))
@@ -63,14 +68,15 @@ def test_writers_at_the_same_time_lose_nothing(home: Home, monkeypatch: pytest.M
     assert len(found) == 7
 
 
-@pytest.mark.parametrize("change", ["cut", "edit", "empty", "list"])
+@pytest.mark.parametrize("change", ["cut", "edit", "empty", "list", "half a character"])
 def test_damage_is_reported_and_nothing_is_written_over_it(home: Home, change: str) -> None:
     tags.add(home, "keep", [A])
     path = tags.path_of(home)
     whole = path.read_text()
-    path.write_text(
-        {"cut": whole[:-9], "edit": whole.replace("keep", "lose"), "empty": "", "list": "[]"}[change]
-    )
+    changes = {"cut": whole[:-9], "edit": whole.replace("keep", "lose"), "empty": "", "list": "[]"}
+    half = {key: value for key, value in json.loads(whole).items() if key != KEY}
+    changes["half a character"] = json.dumps(half).replace("keep", r"\uD83D")
+    path.write_text(changes[change])
     damaged = path.read_text()
     with pytest.raises(StoreError, match="is damaged"):
         tags.add(home, "more", [B])
@@ -84,11 +90,28 @@ def test_a_newer_format_is_left_alone(home: Home) -> None:
         tags.read(home)
 
 
+def lists(*given: list[str]) -> pa.ListArray:
+    return pa.array(given, pa.list_(pa.large_string()))
+
+
+def test_tags_of_many_contents_are_those_of_each_one() -> None:
+    random = np.random.default_rng(0)
+    keys = [bytes(row) for row in random.integers(0, 256, (40, 16), np.uint8)]
+    given = {tag: frozenset(key for key in keys if random.random() < 0.3) for tag in ("b", "a", "ä", "b: c")}
+    contents = Keys.of(keys[:30])  # the images of the others are gone
+    each = tags.by_image(given)
+    found = tags.of_contents({**given, "odd": [b"no hash"]}, contents)
+    assert found.to_pylist() == [each.get(key, []) for key in contents]
+    assert found.type == pa.list_(pa.large_string())
+    assert tags.of_contents({}, contents).to_pylist() == [[]] * 30
+    assert tags.of_contents(given, Keys.of([])).to_pylist() == []
+
+
 def test_a_sources_own_tags_stay_as_they_are() -> None:
     source = Source.of_entries("metadata.json", {"a": {"tags": ["red"]}, "b": {"tags": ["blue"]}})
-    joined = join(["a.jpg", "b.jpg"], [{}, {}], [source], tags=[["mine"], []])
+    joined = join(["a.jpg", "b.jpg"], [{}, {}], [source], tags=lists(["mine"], []))
     assert joined.rows == [{"tags": ["red"], "clipper_tags": ["mine"]}, {"tags": ["blue"]}]
-    plain = join(["a.jpg", "b.jpg"], [{}, {}], [], tags=[[], ["mine"]])
+    plain = join(["a.jpg", "b.jpg"], [{}, {}], [], tags=lists([], ["mine"]))
     assert [(c.name, c.type, c.origin, c.filled) for c in plain.columns] == [("tags", "list[str]", "tags", 1)]
 
 

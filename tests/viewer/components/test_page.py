@@ -48,9 +48,11 @@ async def _visits(address: str, times: int) -> None:
         assert visitor.errors == []
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("come", [_loads, _visits])
+@pytest.mark.parametrize(
+    "come",
+    [pytest.param(_loads, marks=pytest.mark.reliability), pytest.param(_visits, marks=pytest.mark.slow)],
+)
 def test_pages_that_were_left_do_not_fill_the_memory(
     sample_home: Path, come: Callable[[str, int], Coroutine[Any, Any, None]]
 ) -> None:

@@ -37,9 +37,9 @@ def test_one_load_serves_all_who_notice_at_once(
     engine = versions.SearchEngine
 
     class Counted(engine):
-        def __init__(self, *args: object) -> None:
+        def __init__(self, *args: object, **named: object) -> None:
             opened.append(args)
-            super().__init__(*args)
+            super().__init__(*args, **named)
 
     monkeypatch.setattr(versions, "SearchEngine", Counted)
     start = threading.Barrier(20)

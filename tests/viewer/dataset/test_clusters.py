@@ -7,11 +7,13 @@ import pytest
 from fakes import FakeAtlas, clustered
 
 from clipper.query_filter import AnyOf
+from clipper.store.parts.clusters import BLOCK
 from viewer.dataset.clusters import CLUSTER, NO_CLUSTER, one_line
 from viewer.dataset.columns.colouring import MAX_CATEGORIES, MISSING, free_codes
 from viewer.dataset.columns.filters import filter_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.suggestions import suggest_queries
+from viewer.session import selection
 from viewer.session.selection import SelectionSource, rows_of_target
 from viewer.session.steps import OneCluster, SelectionStep, read_step, write_step
 
@@ -82,6 +84,24 @@ def test_a_step_selects_a_cluster_by_its_identity_and_a_link_repeats_it():
     assert len(rows) == dataset.clusters.table.sizes[2]
     assert not len(rows_of_target(OneCluster(-5), SelectionSource(dataset, None), {}, kept=None))
     assert read_step({"cluster": True}) is None
+
+
+def test_a_cluster_of_the_past_opens_no_map_of_another_model(monkeypatch: pytest.MonkeyPatch):
+    atlas, opened = clustered(500, groups=5, parts=3), []
+    atlas.models = ["fake", "second"]
+    atlas.model = "fake"
+    dataset = Dataset(atlas)
+
+    def of_model(shown: Dataset, model: str) -> Dataset | None:
+        opened.append(model)
+        return None if model else shown
+
+    monkeypatch.setattr(selection, "of_model", of_model)
+    source = SelectionSource(dataset, None)
+    assert not len(rows_of_target(OneCluster(BLOCK - 1), source, {}, kept=None))
+    assert opened == [""]
+    assert not len(rows_of_target(OneCluster(BLOCK + 1), source, {}, kept=None))
+    assert opened[1:] == ["", "second"]
 
 
 def test_without_a_category_the_clusters_colour_the_map_and_suggest_no_words():

@@ -8,7 +8,6 @@ from viewer.dataset.ranking import (
     ALIKE_SIMILARITY,
     HISTOGRAM_BINS,
     Listing,
-    best_first,
     find_leaders,
     listable_mask,
     position_in_list,
@@ -25,11 +24,6 @@ def unused(_rows: np.ndarray) -> np.ndarray:
 def similarities() -> np.ndarray:
     values = np.random.default_rng(3).normal(0.2, 0.1, 5_000).astype(np.float32)
     return np.round(values, 2)  # with many equal ones
-
-
-@pytest.mark.parametrize("k", [0, 1, 7, 60, 4_999, 5_000, 9_000])
-def test_the_best_are_those_of_a_stable_sort(similarities: np.ndarray, k: int) -> None:
-    assert best_first(similarities, k).tolist() == np.argsort(-similarities, kind="stable")[:k].tolist()
 
 
 def test_pages_continue_one_another(similarities: np.ndarray) -> None:

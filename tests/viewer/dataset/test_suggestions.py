@@ -82,6 +82,12 @@ def test_without_any_words_nothing_is_offered():
     assert labels(atlas) == []
 
 
+def test_a_model_of_images_alone_is_offered_no_words():
+    atlas = keywords({"lamp": 30})
+    atlas.has_text = False
+    assert labels(atlas) == []
+
+
 def test_a_suggestion_asks_for_its_words_and_nothing_else():
     words = ["-minus", "like:me", 'half "quoted', "plain words", "two  spaces"]
     offered = suggest_queries(Dataset(keywords({word: 9 - rank for rank, word in enumerate(words)})))

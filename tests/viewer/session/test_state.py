@@ -6,9 +6,11 @@ from concurrent.futures import Future
 
 import numpy as np
 import pytest
-from fakes import FakeAtlas
+from fakes import FakeAtlas, clustered
 
 from clipper.errors import ModelError, StoreError
+from clipper.query import ScoreScale
+from clipper.query_filter import AnyOf
 from clipper.query_syntax import parse
 from viewer.app import Viewer
 from viewer.components.map.map import MapView
@@ -16,7 +18,8 @@ from viewer.components.page.no_atlas import NoAtlas
 from viewer.components.side.detail import Detail
 from viewer.components.side.gallery import Gallery
 from viewer.components.side.result_cards import result_cards
-from viewer.dataset.changes import compare_atlases
+from viewer.dataset.changes import DatasetChanges, compare_atlases
+from viewer.dataset.clusters import CLUSTER
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.dataset.suggestions import sample_images
@@ -32,6 +35,8 @@ from viewer.session.version_change import change_version
 
 
 def adopt(state: ViewState, atlas: FakeAtlas) -> None:
+    """Change to the next version."""
+    atlas.version = f"{state.dataset.version}, and the next"
     change_version(state, Dataset(atlas), changes=compare_atlases(state.dataset.atlas, atlas))
 
 
@@ -207,6 +212,21 @@ def test_a_session_that_is_over_pins_nothing_large() -> None:
     assert not viewer.map._frame.data
 
 
+def test_a_card_has_the_score_of_the_models_own_scale(state: ViewState) -> None:
+    Searcher(state).ask("cat")
+    best = result_cards(state, state.answer)[0]
+    assert (best["scale"], best["score"]) == ("CLIPScore", round(100 * min(2.5 * best["similarity"], 1.0)))
+    state.dataset.atlas.score_scale = ScoreScale("sigmoid", scale=10.0, bias=-12.0)
+    best = result_cards(state, state.answer)[0]
+    probability = 100 / (1 + np.exp(12.0 - 10.0 * best["similarity"]))
+    assert (best["scale"], best["score"]) == (
+        "match probability",
+        pytest.approx(probability, rel=0.05, abs=0.5),
+    )
+    state.dataset.atlas.score_scale = ScoreScale("cosine")  # which the card shows anyway
+    assert "score" not in result_cards(state, state.answer)[0]
+
+
 def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
     gallery = Gallery()
     gallery.follow(state)
@@ -215,7 +235,9 @@ def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
     Searcher(state).ask("cat")
     assert gallery.items == result_cards(state, state.answer)
     assert gallery.query == "cat"
-    assert all(set(item) == {"id", "stamp", "label", "similarity", "score"} for item in gallery.items)
+    assert all(
+        set(item) == {"id", "stamp", "label", "similarity", "score", "scale"} for item in gallery.items
+    )
 
 
 def test_detail_has_all_metadata_and_neighbours(state: ViewState) -> None:
@@ -274,3 +296,15 @@ def test_the_page_without_an_atlas_reloads_only_for_one_that_opens(
 
 def test_a_query_becomes_one_line() -> None:
     assert normalize_spaces("  a\n\tred   heart ") == "a red heart"
+
+
+def test_a_filter_by_cluster_goes_with_its_model_and_the_others_stay() -> None:
+    first, other = (clustered(500, groups=5, parts=3) for _ in range(2))
+    first.models = other.models = ["first", "other"]
+    first.model, other.model = "first", "other"
+    state = ViewState(dataset=Dataset(first))
+    label = state.dataset.clusters.label_of(int(state.dataset.clusters.table.ids[0]))
+    by_group = AnyOf((first.points["group"][0],))
+    state.filters = {CLUSTER: AnyOf((label,)), "group": by_group}
+    change_version(state, Dataset(other), changes=DatasetChanges(unchanged=500))
+    assert state.filters == {"group": by_group}

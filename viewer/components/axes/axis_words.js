@@ -53,7 +53,7 @@ export function render({ model }) {
     placeAcross(across, low, high, corner, figure, covers)
     placeUp(up, low, high, corner, figure, covers)
   }
-  const followed = followFigure(model, () => model.axes.length > 0, place)
+  const followed = followFigure(model, root, () => model.axes.length > 0, place)
   const update = () => {
     const [x, y] = model.axes
     root.hidden = !(x && y)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from clipper.query import Scores
 from viewer.dataset.columns.tag_column import TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.image_words import MAX_VALUE_LENGTH, format_value
@@ -37,7 +38,7 @@ def cell_texts(
     columns: Sequence[str],
     *,
     tags: TagRows,
-    similarities: np.ndarray | None,
+    similarities: Scores | None,
 ) -> list[list[str]]:
     """Return the cells of some rows (k,): a text for each column, "" where there is no value."""
     import pyarrow as pa
@@ -55,7 +56,7 @@ def cell_texts(
         values[dataset.tag_column_name] = tags_of_rows(tags, rows)
     values[FILE_NAME] = [atlas.ids[row] for row in rows.tolist()]
     if similarities is not None:
-        values[SIMILARITY_CELL] = [f"{similarities[row]:.3f}" for row in rows.tolist()]
+        values[SIMILARITY_CELL] = [f"{value:.3f}" for value in similarities[rows].tolist()]
     empty: list[Any] = [None] * len(rows)
     listed = [values.get(name, empty) for name in columns]
     return [[_text(cells[at]) for cells in listed] for at in range(len(rows))]
@@ -84,7 +85,7 @@ class CopiedRows:
     rows: np.ndarray
     titles: dict[str, str]  # by column, in their order
     tags: TagRows
-    similarities: np.ndarray | None = None
+    similarities: Scores | None = None
 
     def pieces(self, _kind: str) -> Iterator[bytes]:
         """Yield the lines, in pieces. Tabs and line breaks within cells become spaces."""

@@ -1,6 +1,6 @@
 // Reads the view of the map's figure, changes it, and moves it smoothly.
 
-import { findMapPane } from "../find.js"
+import { mapPaneOf } from "../find.js"
 import { clamp } from "../numbers.js"
 import { frameParts, readView, viewBetween, writeView } from "./framing.js"
 
@@ -22,7 +22,7 @@ export function cardsOver(pane) {
   }
   const root = pane.getRootNode()
   const isWhole = root instanceof ShadowRoot || root instanceof Document
-  return isWhole ? [...root.querySelectorAll(".legend-card, .map-buttons")] : []
+  return isWhole ? [...root.querySelectorAll(".legend-card, .map-buttons, .title-over")] : []
 }
 
 /**
@@ -81,7 +81,7 @@ export function viewOf(fig, boxes, padding) {
     throw new Error("a view needs a box to show")
   }
   const { inner_width: w, inner_height: h } = fig
-  return frameParts(whole, parts, hiddenCorners(findMapPane()), {
+  return frameParts(whole, parts, hiddenCorners(mapPaneOf(fig)), {
     w,
     h,
     padding,

@@ -1,10 +1,13 @@
 """Material UI controls on the map: the select for its colours, and the buttons in its corner."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
+from clipper.store.snapshots import short_names
 from viewer.components.map.lasso import SelectionTools
 from viewer.components.map.legend import DENSITY
 from viewer.components.map.map import MapView
@@ -18,6 +21,8 @@ ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#000" '
     'stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"><path d="{}"/></svg>'
 )
+# What the select for the second map is called; a narrow window has room for one.
+BESIDE, BESIDE_WHEN_NARROW = "And beside it", "Beside it, in a wider window"
 ZOOM = 0.55  # each press of + multiplies the map units per pixel by this, - divides them
 # The headings of what can colour the map.
 HEADINGS = COLUMNS, SEARCH, YOURS, MAP, FOUND = (
@@ -56,6 +61,50 @@ def colour_select(state: ViewState) -> pmui.Select:
 
     state.param.watch(follow, ["dataset", "colour", "tags"])
     return select
+
+
+def model_selects(state: ViewState) -> pn.Column:
+    """Make the selects for the models whose maps are shown; an atlas of one model has none in view."""
+    first, second = (
+        pmui.Select(label=label, size="small", margin=0, sizing_mode="stretch_width", sx=FIELD)
+        for label in ("Map by", BESIDE)
+    )
+    both = pn.Column(first, second, margin=0, css_classes=["models"])
+    following = False  # what the selects show then is no choice of the visitor's
+
+    def follow(*_events: Any) -> None:
+        nonlocal following
+        if state.dataset is None:
+            return
+        following = True
+        models = state.dataset.atlas.models
+        titles = _model_titles(models)
+        shown = state.model if state.model in models else ""
+        others = {title: name for title, name in titles.items() if name != (shown or models[0])}
+        by = {title: "" if name == models[0] else name for title, name in titles.items()}
+        first.param.update(options=by, value=shown)
+        second.param.update(
+            options={"No other": "", **others},
+            value=state.beside if state.beside in others.values() else "",
+            label=BESIDE_WHEN_NARROW if state.narrow else BESIDE,
+        )
+        both.visible = len(models) > 1
+        following = False
+
+    def choose(name: str, event: Any) -> None:
+        if not following:
+            setattr(state, name, event.new)
+
+    follow()
+    first.param.watch(partial(choose, "model"), "value")
+    second.param.watch(partial(choose, "beside"), "value")
+    state.param.watch(follow, ["dataset", "model", "beside", "narrow"])
+    return both
+
+
+def _model_titles(models: Sequence[str]) -> dict[str, str]:
+    """Return the models by the shortest names that tell them apart."""
+    return dict(zip(short_names(models), models, strict=True))
 
 
 def _options(state: ViewState) -> dict[str, dict[str, str]]:

@@ -1,12 +1,15 @@
 // Runs whenever the map's pane, a card over it or the first view changes. Fits the map to its pane, with the
 // same unit on both axes. If nobody has moved the map, it shows the first view; otherwise it keeps its place.
 
-import { findMapPane } from "../find.js"
+import { mapPaneOf } from "../find.js"
 import { clamp } from "../numbers.js"
 import { cardsOver, currentView, glideTo, showView, viewAskedFor, viewOf } from "./camera.js"
 
 /** However few images a map has, it can be shown so many times larger than in the first view. */
 const LEAST_ZOOM = 4
+
+/** The name of the figure of a map beside the page's own: the address holds the view of the page's map. */
+const BESIDE = "beside"
 
 /** @typedef {{ ratio: number[], cards: number[][][] }} ScreenColumns */
 
@@ -26,7 +29,7 @@ export function run({ fig, home, padding, widest, screen }) {
   if (!(width > 0 && height > 0)) {
     return
   }
-  const pane = findMapPane()
+  const pane = mapPaneOf(fig)
   watchScreen(fig, screen)
   sendCards(pane, screen)
   if (pane) {
@@ -45,7 +48,7 @@ export function run({ fig, home, padding, widest, screen }) {
   if (!before) {
     setLimits(fig, usual)
     fig.clipper_fitted = { width, height, first }
-    showView(fig, viewAskedFor(window.location.search, fig) ?? first)
+    showView(fig, askedFor(fig) ?? first)
     return
   }
   const now = currentView(fig, before.width) // before the limits, which may change what is shown
@@ -63,6 +66,15 @@ export function run({ fig, home, padding, widest, screen }) {
     fig.clipper_flight = null
   }
   showView(fig, next.view)
+}
+
+/**
+ * Return the view that the address asks for; null without one, and for a map beside the page's own.
+ *
+ * @param {Figure} fig
+ */
+function askedFor(fig) {
+  return fig.name === BESIDE ? null : viewAskedFor(window.location.search, fig)
 }
 
 /**

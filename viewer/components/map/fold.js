@@ -3,9 +3,10 @@
 // map's style sheet sets --narrow, the card starts folded unless a person has chosen otherwise.
 
 import { h, ICONS, icon, onChange } from "../dom.js"
+import { mapPaneBelow } from "../find.js"
 import { recall, remember } from "../storage.js"
 
-/** @import { Component } from "../types" */
+/** @import { Component, MapPane } from "../types" */
 
 /** The key of a person's choice in the browser's storage. */
 const KEY = "clipper-legend"
@@ -45,6 +46,7 @@ export function gradient(colours, smooth) {
  * @property {string} label what the colours mean
  * @property {string[]} colours
  * @property {boolean} smooth whether the colours are those of a scale
+ * @property {string} model_name whose map it is, if there is another beside it; else ""
  */
 
 /** @param {Component<Properties>} component */
@@ -60,23 +62,33 @@ export function render({ model, view }) {
       fold()
     },
   })
+  /** @type {MapPane | null} */
+  let pane = null
   const fold = () => {
+    if (!pane) {
+      pane = mapPaneBelow(view.el) // another map beside it makes it narrow, and no other element
+      if (pane) {
+        observer.observe(pane)
+      }
+    }
     folded = isFolded(choice, getComputedStyle(view.el).getPropertyValue("--narrow").trim() === "1")
     view.el.classList.toggle("folded", folded)
     button.setAttribute("aria-expanded", String(!folded))
     button.title = folded ? "Show the legend" : "Hide the legend"
   }
   const update = () => {
-    const { colours, smooth } = model
+    const { colours, smooth, model_name } = model
     const strip = () => h("span", { class: "strip", style: `background:${gradient(colours, smooth)}` })
-    button.setAttribute("aria-label", `Legend: ${model.label}`)
+    const whose = model_name ? `Map by ${model_name}, ` : ""
+    button.setAttribute("aria-label", `${whose}Legend: ${model.label}`)
     button.replaceChildren(
+      ...(model_name ? [h("span", { class: "model" }, "Map by ", h("strong", {}, model_name))] : []),
       ...(colours.length > 0 ? [strip()] : []),
       h("span", { class: "column" }, model.label),
       icon(ICONS.down),
     )
   }
-  onChange(model, ["label", "colours", "smooth"], update)
+  onChange(model, ["label", "colours", "smooth", "model_name"], update)
   update()
   const observer = new ResizeObserver(fold)
   observer.observe(view.el) // this calls once as soon as the card is on the page

@@ -1,6 +1,6 @@
 // Follows the map's figure: what lies over the map is placed anew whenever the map moves.
 
-import { findMapPane } from "../find.js"
+import { mapPaneBelow } from "../find.js"
 import { batched } from "../timing.js"
 
 /** @import { Figure, Model } from "../types" */
@@ -46,16 +46,17 @@ export function passWheel(event, figure) {
  *
  * @template Properties
  * @param {Model<Properties>} model
+ * @param {Element} over what lies over the map
  * @param {() => boolean} isNeeded whether there is something to place
  * @param {(figure: Figure) => void} place
  */
-export function followFigure(model, isNeeded, place) {
+export function followFigure(model, over, isNeeded, place) {
   /** @type {Figure | null} */
   let figure = null
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
   const find = () => {
-    const found = findMapPane()?.clipper_figure
+    const found = mapPaneBelow(over)?.clipper_figure
     if (found && found !== figure) {
       figure = found
       figure.x_range.change.connect(updateSoon)

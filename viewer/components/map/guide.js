@@ -2,7 +2,7 @@
 // and how to move until a person has moved.
 
 import { h, listenWhileShown, onChange } from "../dom.js"
-import { findMapPane } from "../find.js"
+import { mapPaneBelow } from "../find.js"
 import { recall, remember } from "../storage.js"
 import { batched } from "../timing.js"
 import { currentView } from "./camera.js"
@@ -45,7 +45,14 @@ export function render({ model }) {
     const distance = currentView(shown, shown.inner_width).unit * BAR
     scale.update(isPart || model.scale.length > 0 ? similarityAt(model.scale, distance) : null)
   }
-  const followed = followFigure(model, () => true, place)
+  const root = h(
+    "div",
+    { class: "root over" },
+    h("div", { class: "corner" }, small.root, scale.root),
+    none,
+    hint.root,
+  )
+  const followed = followFigure(model, root, () => true, place)
   const update = () => {
     const [x0, x1, y0, y1] = model.whole
     const [width, height] = model.size
@@ -60,13 +67,7 @@ export function render({ model }) {
   }
   onChange(model, ["picture", "whole", "size", "scale", "empty", "elsewhere"], batched(update))
   update()
-  return h(
-    "div",
-    { class: "root over" },
-    h("div", { class: "corner" }, small.root, scale.root),
-    none,
-    hint.root,
-  )
+  return root
 }
 
 /** Build the scale: a bar, and the similarity of images that lie as far apart as it is long. */
@@ -107,7 +108,7 @@ function firstWords(model) {
   const root = h("div", { class: "hint", hidden: isLearned }, text)
   /** @param {Event} event */
   const learn = (event) => {
-    const pane = findMapPane()
+    const pane = mapPaneBelow(root)
     if (root.hidden || !pane || !event.composedPath().includes(pane)) {
       return
     }

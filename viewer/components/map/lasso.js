@@ -4,7 +4,7 @@
 // stays in hand.
 
 import { h, listenWhileShown, svg } from "../dom.js"
-import { findByClass, findMapPane } from "../find.js"
+import { findByClass, mapPaneBelow } from "../find.js"
 import { clamp } from "../numbers.js"
 import { followTool, takeTool, toolInHand } from "./hand.js"
 
@@ -118,7 +118,7 @@ export function render({ model }) {
   let pane = null
   const map = () => {
     if (!pane?.isConnected) {
-      pane = findMapPane()
+      pane = mapPaneBelow(hint.el)
     }
     return pane
   }

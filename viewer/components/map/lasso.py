@@ -58,7 +58,9 @@ class Lasso(Component):
         if outline is None or mode is None:
             return
         state = self._state
-        outline = outline if state.places.is_map else replace(outline, axes=state.axes)
+        on_map = state.places.is_map
+        outline = replace(outline, axes=outline.axes if on_map else state.axes)
+        outline = replace(outline, model=state.dataset.further_model if on_map else "")
         apply_in_background(state, SelectionStep(mode, outline), state.tags)
 
     def _tapped(self, message: Mapping[str, Any]) -> None:

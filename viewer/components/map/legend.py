@@ -7,6 +7,7 @@ import numpy as np
 import param
 
 from clipper.query_filter import AnyOf, Condition, InRange, NoneOf
+from clipper.store.snapshots import short_name
 from viewer.components.base import Component
 from viewer.components.filter_actions import (
     bar_colours,
@@ -174,17 +175,24 @@ class ColourKey(ColourPart):
 
 
 class LegendToggle(ColourPart):
-    """The button that folds the legend's card into a chip with the column's name and colours."""
+    """The button that folds the legend's card into a chip with the column's name and colours.
+
+    Beside the map of another model the chip also says which model's map this is, as the open card does.
+    """
 
     label = param.String()
+    model_name = param.String(doc='The model, by a short name; "" if there is no map beside.')
     colours = param.List()
     smooth = param.Boolean(default=False)
 
     script = "map/fold.js"
     _css = ("components.css", "map/fold.css")
+    _watched = (*COLOURS, "dataset", "beside", "narrow")
 
     def _view(self, state: ViewState) -> dict[str, Any]:
         view = toggle_view(state.colouring, dark=state.dark)
+        are_two = state.beside and not state.narrow and state.dataset is not None
+        view["model_name"] = short_name(state.dataset.atlas.model) if are_two else ""
         return {**view, "label": WORDS_TITLE} if state.colour == WORDS else view
 
 

@@ -72,6 +72,10 @@ REDRAWN_FOR = (
 )  # fmt: skip
 
 
+# The name of the figure of the map beside the page's own, which `fit.js` knows.
+BESIDE = "beside"
+
+
 class MapView:
     """The map of one session."""
 
@@ -79,17 +83,22 @@ class MapView:
         self,
         state: ViewState,
         *,
+        beside: bool = False,
         on_image: Callable[[int | None], None],
         on_query: Callable[[Answer], None] = lambda _answer: None,
         on_cluster: Callable[[int], None] = lambda _cluster_id: None,
     ) -> None:
-        """Call a function with what is clicked: an image's row, a mark's query, the identity of a cluster."""
+        """Call a function with what is clicked: an image's row, a mark's query, the identity of a cluster.
+
+        The map `beside` the page's own has no part in the page's address.
+        """
         self.state = state
         self._on_image, self._on_query, self._on_cluster = on_image, on_query, on_cluster
         self._shown: Picture | None = None
         self._kept, self._selection, self._overviews = SortedMask(), SortedMask(), Overviews()
         self._pending = False
         self.fig = _figure()
+        self.fig.name = BESIDE if beside else None
         self._frame = ColumnDataSource({name: [] for name in ("jpeg", "x", "y", "dw", "dh")})
         self.rings, self.queries = Rings(self.fig), QueryStars(self.fig)
         self.camera = Camera(state, schedule=self._locked)
@@ -105,6 +114,8 @@ class MapView:
             screen_scale=self._screen_scale,
         )
         self._wire()
+        if state.dataset is not None:  # the map beside comes when there may be queries already
+            self._show_queries()
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
         state.param.watch(
             lambda *events: self._locked(partial(self._restyle, {event.name for event in events})),

@@ -2,7 +2,7 @@
 // What a person does with the pointer on a name, but for a click, goes to the map beneath it.
 
 import { arrange, h, listenWhileShown } from "../dom.js"
-import { findMapPane } from "../find.js"
+import { mapPaneBelow } from "../find.js"
 import { countImages } from "../text.js"
 import { coversOver } from "./camera.js"
 import { followFigure, mapEvents, passWheel, pixelOf } from "./follow_figure.js"
@@ -88,7 +88,7 @@ export function render({ model, view }) {
   /** @param {Figure} shown */
   const place = (shown) => {
     const pane = view.el.getBoundingClientRect()
-    const cards = coversOver(findMapPane()).map((card) => within(pane, card.getBoundingClientRect()))
+    const cards = coversOver(mapPaneBelow(root)).map((card) => within(pane, card.getBoundingClientRect()))
     for (const name of names) {
       const button = buttons.get(name.id)
       if (button) {
@@ -123,7 +123,7 @@ export function render({ model, view }) {
     }
     next.focus()
   }
-  const followed = followFigure(model, () => names.length > 0, place)
+  const followed = followFigure(model, root, () => names.length > 0, place)
   /** @param {Name} name */
   const buttonOf = ({ id }) => {
     const button = h("button", {

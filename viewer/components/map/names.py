@@ -39,6 +39,7 @@ class ClusterNames(Component):
         view.on_picture.append(self._update)
         state.param.watch(self._rest, ["answer", "selection", "steps"])
         pn.state.onload(self._begin)
+        self._rest()
 
     def _rest(self, *_events: Any) -> None:
         state = self._state

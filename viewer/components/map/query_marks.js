@@ -107,7 +107,7 @@ export function render({ model, view }) {
     button.el.hidden = words.x < 0 || words.x > inner_width || words.y < 0 || words.y > inner_height
     button.el.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`
   }
-  const followed = followFigure(model, () => model.marks.length > 0, place)
+  const followed = followFigure(model, root, () => model.marks.length > 0, place)
   /** @param {Mark} mark */
   const buttonOf = ({ text, called }) => {
     const attributes = {

@@ -81,8 +81,11 @@ def prepare_update(
     words: tuple[str, ...] = (),
     axes: Asked = MAP,
     zone: str = UTC_ZONE,
+    model: str = "",
 ) -> VersionUpdate | None:
     """Prepare the update from the version shown to the published one; return None if they are the same.
+
+    A version as another model sees it counts as another, in which no image has changed.
 
     Args:
         shown: the version shown.
@@ -93,12 +96,13 @@ def prepare_update(
         words: what the visitor's images are classified by.
         axes: what they are laid out by.
         zone: on whose clock the times of files are shown.
+        model: the model that the visitor chose, "" for the first.
 
     Raises:
         ClipperError: the published version cannot be opened.
     """
-    dataset = load(shown.atlas.settings.home, colour=colour)
-    if dataset.version == shown.version:
+    dataset = load(shown.atlas.settings.home, model=model, colour=colour)
+    if (dataset.version, dataset.further_model) == (shown.version, shown.further_model):
         return None
     if waiting and waiting.dataset is dataset and waiting.applies_to(shown, queries):
         return waiting
@@ -130,6 +134,8 @@ def prepare_update(
 
 def _changes_between(shown: Dataset, dataset: Dataset) -> DatasetChanges:
     """Compare two versions, once for all sessions that change between them."""
+    if shown.version == dataset.version:
+        return DatasetChanges(unchanged=dataset.n)
     key = f"changes since {shown.version}"
     with _comparing:
         if key not in dataset.cache:
@@ -153,8 +159,15 @@ class Follower(Component):
         self._checking = False
         self._waiting: VersionUpdate | None = None
         self._document = pn.state.curdoc
+        state.param.watch(self._follow_choice, "model")
         if self._document is not None:
             self._document.add_periodic_callback(self.check, CHECK_INTERVAL)
+
+    def _follow_choice(self, _event: object) -> None:
+        """Prepare the map of the model that the visitor chose, unless it is the one in view."""
+        dataset = self._state.dataset
+        if dataset is not None and self._state.model != dataset.further_model:
+            self.check()
 
     def check(self) -> None:
         """Prepare an update if another version is published; do nothing while a check is under way.
@@ -170,13 +183,16 @@ class Follower(Component):
         work = partial(
             prepare_update, state.dataset, colour=state.colour, queries=queries,
             waiting=self._waiting, uploads=state.uploads, words=state.words, axes=state.axes,
-            zone=state.zone,
+            zone=state.zone, model=state.model,
         )  # fmt: skip
-        in_background(work, self._checked, pool=VERSION_POOL)
+        in_background(work, partial(self._checked, state.model), pool=VERSION_POOL)
 
-    def _checked(self, done: "Future[VersionUpdate | None]") -> None:
+    def _checked(self, model: str, done: "Future[VersionUpdate | None]") -> None:
         self._checking = False
         if self._state.dataset is None:
+            return
+        if self._state.model != model:  # the visitor chose another meanwhile
+            self.check()
             return
         if (error := done.exception()) is not None:
             self._report(error)
@@ -184,7 +200,8 @@ class Follower(Component):
         self._waiting = found = done.result()
         self.ready = found.dataset.version if found else ""
         self._state.load_error = ""
-        if found and not self._has_browser():
+        asked = found is not None and found.dataset.further_model != self._state.dataset.further_model
+        if found and (asked or not self._has_browser()):  # a visitor waits for the other model
             self._update({})
 
     def _report(self, error: BaseException) -> None:
@@ -192,7 +209,12 @@ class Follower(Component):
         known = isinstance(error, ClipperError)
         if not known and not self._state.load_error:
             log.error("the published version could not be prepared", exc_info=error)
-        self._state.load_error = str(error) if known else "an unexpected error; the server's log has it"
+        said = str(error) if known else "an unexpected error; the server's log has it"
+        shown = self._state.dataset.further_model
+        if self._state.model != shown:  # the next check, of the model in view, must not take the reason away
+            self._state.param.update(message=said, model=shown)
+        else:
+            self._state.load_error = said
 
     def _has_browser(self) -> bool:
         """Whether a browser can report a pause; a closed page need not keep an old version in memory."""
@@ -218,3 +240,5 @@ class Follower(Component):
                 laid=update.laid if update.axes == state.axes else None,
             )
             state.message = update.error or state.message
+            if state.model not in update.dataset.atlas.models:  # the atlas has lost it
+                state.model = ""

@@ -6,7 +6,8 @@
 `finding` the key of the open finding, `concepts` what may be missing; `excess=1` puts over-represented
 values first in charts; `faces=0` and `names=0` leave images and names of clusters off the map; `sort` is the
 column that sorts images, with `,up` after it the smallest first, `group` the column that groups them; `x` and
-`y` are the axes that images lie on, the map without them. `at`, the part of the map in view, belongs to the
+`y` are the axes that images lie on, the map without them; `model` is the model whose map it is, unless it is
+the first, and `beside` the one whose map lies beside it. `at`, the part of the map in view, belongs to the
 browser (`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: when a page follows its link, and when it writes it (`url.py`).
 """
@@ -62,6 +63,8 @@ class UrlState:
     words: tuple[str, ...] = ()
     concepts: str = ""
     axes: tuple[str, str] = MAP
+    model: str = ""
+    beside: str = ""
 
 
 def parse_query_string(search: str) -> UrlState:
@@ -94,6 +97,8 @@ def parse_query_string(search: str) -> UrlState:
         words=_read_words(fields.get("words", "")),
         concepts=clean_concepts(fields.get("concepts", "")),
         axes=read_asked(fields.get("x"), fields.get("y")),
+        model=fields.get("model", ""),
+        beside=fields.get("beside", ""),
     )
 
 
@@ -107,6 +112,8 @@ def to_query_string(state: ViewState) -> str:
     dataset, filters = state.dataset, state.filters
     x, y = state.asked_axes or state.axes
     fields = {
+        "model": dataset.further_model,
+        "beside": state.beside,
         "x": x,
         "y": y,
         "q": state.answer.text if state.answer else "",

@@ -35,6 +35,8 @@ const OWN_NAMES = [
   "x",
   "y",
   "view",
+  "model",
+  "beside",
   "at",
 ]
 

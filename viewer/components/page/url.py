@@ -6,6 +6,7 @@ What does not belong here: reading and writing its fields (`links.py`), and the 
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,11 +75,12 @@ class PageUrl(Component):
         self._before: tuple[Any, ...] | None = None
         self._target: UrlState | None = None  # what a URL asks for, until it is shown
         self._scene: Scene | None = None  # what undo asks for, until it is shown
+        self._waits_for_model = False
         self._waits_for_answer = self._waits_for_words = self._waits_for_axes = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching", "fold"]
         names += ["min_similarity", "max_similarity", "only_selection", "panel", "arrangement", "faces"]
         names += ["names", "finding", "findings", "concepts", "sort", "ascending", "group", "words"]
-        names += ["asked_words", "axes", "asked_axes", "excess"]
+        names += ["asked_words", "axes", "asked_axes", "excess", "model", "beside"]
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
@@ -104,6 +106,8 @@ class PageUrl(Component):
                 opened=state.dataset.id_of(state.selected),
                 similarity=(low, high),
                 panel="insights" if finds else state.panel,
+                model=state.dataset.further_model,
+                beside=state.beside,
                 **others,
             )
         )
@@ -117,6 +121,12 @@ class PageUrl(Component):
         state = self._state
         self._target = target
         dataset = state.dataset
+        wanted = target.model if target.model in dataset.atlas.models[1:] else ""
+        self._waits_for_model = wanted != dataset.further_model
+        if self._waits_for_model:  # all else that the URL asks for follows in the other model's map
+            state.model = wanted
+            return
+        state.beside = target.beside if target.beside in dataset.atlas.models else ""
         known = target.colour in {*state.colour_choices, ""}
         state.colour = (target.colour if known else dataset.default_colour) or ""
         if target.words != state.words or state.asked_words:
@@ -136,15 +146,21 @@ class PageUrl(Component):
             self._waits_for_answer = True
             self._searcher.search(target.terms)
             return
+        self._waits_for_answer = False
         if not target.terms and (state.answer is not None or state.searching):
             self._searcher.search(())
-        self._waits_for_answer = False
+        elif state.searching:
+            self._searcher.give_up()
         if not (self._waits_for_words or self._waits_for_axes):
             self._select()
 
     def _update(self, *events: Any) -> None:
         state = self._state
         if state.dataset is None or state.searching or state.asked_words or state.asked_axes is not None:
+            return
+        if self._target is not None and self._waits_for_model:
+            if state.model == state.dataset.further_model:  # its map has come, or could not be opened
+                self._show(replace(self._target, model=state.model))
             return
         if self._target is not None:
             self._arrive(self._target)

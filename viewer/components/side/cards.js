@@ -9,7 +9,7 @@ import { thumbnailFrame } from "../thumbnail.js"
 
 /** @typedef {{ send_msg(message: Message): void }} Sender */
 
-/** The largest CLIPScore. Cards do not show it, because many results would have it. */
+/** The largest score. Cards do not show it, because many results would have it. */
 const FULL_SCORE = 100
 
 /** The data type of a dragged result. */
@@ -54,14 +54,14 @@ export function imageCard(model, item, attributes, ...figures) {
  * Say what a card shows, in the order in which it shows it, as a person who speaks to the page may do; then
  * what its figures are.
  *
- * @param {ImageItem & { value?: string }} item
- * @param {number} [score] the CLIPScore, where it is shown
+ * @param {ImageItem & { value?: string, scale?: string }} item
+ * @param {number} [score] of 100, where it is shown; the item has the name of its scale
  */
-export function cardName({ label, similarity, value }, score) {
+export function cardName({ label, similarity, value, scale = "" }, score) {
   const shown = [
     similarity != null && [similarity.toFixed(3), "similarity"],
     value && [value, "value"],
-    score !== undefined && [String(score), "CLIPScore"],
+    score !== undefined && [String(score), scale],
   ].filter(Array.isArray)
   const figures = shown.map(([figure]) => `, ${figure}`).join("")
   return `${label}${figures} ${shown.map(([, name]) => name).join(" and ")}`.trim()
@@ -94,11 +94,11 @@ export function valueFigure(value) {
  * @param {ResultItem} item
  */
 function resultCard(model, item) {
-  const { id, label, similarity, score } = item
+  const { id, label, similarity, score, scale } = item
   const similarityText = similarity?.toFixed(3)
-  const explained = score == null ? "" : `\ncosine ${similarityText}, CLIPScore ${score} of ${FULL_SCORE}`
+  const explained = score == null ? "" : `\ncosine ${similarityText}, ${scale} ${score} of ${FULL_SCORE}`
   const isTelling = score != null && score < FULL_SCORE
-  const clipScore = isTelling && h("span", { class: "muted", title: "CLIPScore, of 100" }, String(score))
+  const scoreFigure = isTelling && h("span", { class: "muted", title: `${scale}, of 100` }, String(score))
   const figures = [...similarityFigure(similarity), ...valueFigure(item.value)]
   return imageCard(
     model,
@@ -114,7 +114,7 @@ function resultCard(model, item) {
       },
       onblur: () => model.send_msg({ kind: "point", id: null }),
     },
-    ...(figures.length > 0 ? [...figures, clipScore] : []),
+    ...(figures.length > 0 ? [...figures, scoreFigure] : []),
   )
 }
 

@@ -12,6 +12,7 @@ import param
 
 from clipper.insight.drift import APPEARED, GREW, SHRANK, VANISHED
 from clipper.query_filter import AnyOf, Condition
+from clipper.store.parts.clusters import untitled
 from viewer.components.base import Component
 from viewer.components.map.names import select_cluster
 from viewer.dataset.clusters import ClusterMap, one_line
@@ -131,7 +132,7 @@ def cluster_changes(drift: Mapping[str, Any], clusters: ClusterMap | None) -> li
         members = []
         for each in own:
             here = clusters is not None and clusters.row_of(each["id"]) is not None
-            found = one_line(names.get(str(each["id"]), "")) or f"Cluster {each['id']}"
+            found = one_line(names.get(str(each["id"]), "")) or untitled(each["id"])
             name = clusters.label_of(each["id"]) if clusters is not None and here else found
             numbers = {"before": each["before"], "after": each["after"]}
             members.append({"name": name, **numbers, "id": each["id"] if here else None})

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from clipper.query import clip_score
 from viewer.components.page.query_bar import term_view
 from viewer.dataset.columns.facets import ValueFacet
 from viewer.dataset.columns.local_times import zone_words
@@ -30,10 +29,12 @@ def image_card(dataset: Dataset, row: int, similarity: float | None = None) -> d
 
 def result_cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str, Any]]:
     """Return the cards of an answer's results, best first, from position `start` on."""
+    scale = state.dataset.atlas.score_scale
 
     def result_card(row: int, similarity: float) -> dict[str, Any]:
         card = image_card(state.dataset, row, similarity)
-        return {**card, "score": round(clip_score(similarity))} if answer.words_only else card
+        score = scale.figure(similarity) if answer.words_only else None
+        return card if score is None else {**card, "score": score, "scale": scale.name}
 
     found = []
     for at in range(start, len(answer.rows)):

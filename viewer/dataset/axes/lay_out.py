@@ -14,7 +14,7 @@ import numpy as np
 from clipper.errors import ClipperError
 from clipper.projection.axes import Axis, category_axis, jitters, number_axis, rank_codes, spread_axis
 from clipper.projection.axis_text import COLUMN, MAX_LENGTH, AxisText, parse_axis
-from clipper.query import Query
+from clipper.query import Query, Scores
 from clipper.query_syntax import Term
 from viewer.dataset.columns.colouring import SIMILARITY, is_missing, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
@@ -48,7 +48,7 @@ class Around:
 
     tags: TagRows = field(default_factory=dict)
     words: WordColumn | None = None
-    similarities: np.ndarray | None = None  # (n,) float32
+    similarities: Scores | None = None
     query: str = ""
     zone: str = UTC_ZONE  # on whose clock the times of files are shown
 
@@ -152,7 +152,7 @@ def _own_axis(dataset: Dataset, name: str, jitter: np.ndarray, around: Around) -
         known = around.similarities
         if known is None or len(known) != dataset.n:
             return spread_axis(jitter, title="Search for something: its similarity goes here")
-        return number_axis(f"Similarity to {around.query}", known.astype(np.float64), jitter=jitter)
+        return number_axis(f"Similarity to {around.query}", np.asarray(known, np.float64), jitter=jitter)
     if name == WORDS and WORDS not in dataset.columns:
         if around.words is None:
             raise ValueError("there are no words of yours yet: choose “Your words” in “Colour by” first")

@@ -18,11 +18,13 @@ from clipper.metadata.columns import Column
 from clipper.metadata.values.integers import are_large, as_offsets, split
 from clipper.query_filter import InRange, float_ends, whole_ends
 from viewer.dataset.columns.binning import (
+    SAMPLED,
     Bins,
     format_integer,
     format_number,
     format_time,
     make_bins,
+    make_even_bins,
     make_integer_bins,
     parse_times,
 )
@@ -256,6 +258,14 @@ def scale_facet(name: str, numbers: np.ndarray, *, time: bool = False) -> ScaleF
     """Make a facet of numbers (n,), with `time` of seconds since 1970; one that is not finite is missing."""
     known = np.where(np.isfinite(numbers), numbers, np.nan)
     return ScaleFacet(name, known, make_bins(known, time=time), "time" if time else "number")
+
+
+def similarity_facet(similarities: np.ndarray) -> ScaleFacet:
+    """Make a facet of similarities (n,) float32, all finite: each query has others, so many are fast."""
+    values = similarities.astype(np.float64)
+    if len(values) <= SAMPLED:
+        return scale_facet("", values)
+    return ScaleFacet("", values, make_even_bins(similarities))
 
 
 def _number_facet(name: str, cells: pd.Series) -> ScaleFacet:

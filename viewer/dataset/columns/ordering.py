@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow.compute as pc
 
+from clipper.query import Scores
 from viewer.dataset.columns.facets import Facet, ScaleFacet, TextFacet, ValueFacet
 
 FEW = 16  # fewer than one row in so many are sorted by themselves, others picked from all of them in order
@@ -102,7 +103,7 @@ def first_codes(facet: ValueFacet) -> np.ndarray:
 def order_rows(
     rows: np.ndarray,
     *,
-    values: np.ndarray | None,
+    values: Scores | None,
     ascending: bool = False,
     groups: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -110,12 +111,12 @@ def order_rows(
 
     Args:
         rows: the rows, in the order that equal ones keep.
-        values: (n,) float, of which NaN comes last, or int64. None: they stay in order.
+        values: of all n rows, float, of which NaN comes last, or int64. None: they stay in order.
         ascending: whether the smallest value comes first.
         groups: the code of each row's group, (n,); groups come by code. None: no groups.
     """
     if values is not None:
-        found = values[rows]
+        found = np.asarray(values[rows])
         # The complement reverses the order of integers, and no integer is without one, as -2**63 is negated.
         falling = ~found if found.dtype == np.int64 else -found
         rows = rows[np.argsort(found if ascending else falling, kind="stable")]
@@ -127,7 +128,7 @@ def order_listed(
     *,
     sort: SortKey | None,
     ascending: bool,
-    similarities: np.ndarray | None,
+    similarities: Scores | None,
     mixture: SortKey | None = None,
     groups: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -137,7 +138,7 @@ def order_listed(
         rows: the rows, ascending.
         sort: what sorts them. None: the most similar come first, or without a query a mixture.
         ascending: whether the smallest values of `sort` come first.
-        similarities: of all images to the query, (n,) float32; None without a query.
+        similarities: of all images to the query; None without a query.
         mixture: what sorts them as a mixture, the smallest values first. None: they stay in their order.
         groups: as in `order_rows`.
     """

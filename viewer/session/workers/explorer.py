@@ -25,7 +25,15 @@ KEY = r"[A-Za-z0-9_-]{1,40}"
 USED = ("selection", "answer", "searching", "filters", "selected", "panel")  # what a visitor changes
 
 SEARCH_SECONDS = 100.0  # the first search loads the model
-NO_PAGE = {"open": False, "version": "", "query": "", "selection": [], "results": [], "similarity": []}
+NO_PAGE = {
+    "open": False,
+    "version": "",
+    "model": "",
+    "query": "",
+    "selection": [],
+    "results": [],
+    "similarity": [],
+}
 
 _pages: "dict[str, list[OpenPage]]" = {}  # the one used last comes last; only the event loop changes them
 
@@ -89,6 +97,7 @@ async def shown(page: OpenPage) -> dict[str, Any]:
     return {
         "open": True,
         "version": dataset.version,
+        "model": dataset.atlas.model,
         "query": format_terms(state.terms),
         "selection": selected,
         "results": ids_of(dataset, None if answer is None else answer.rows),

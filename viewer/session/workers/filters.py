@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from clipper.query import Scores
 from clipper.query_filter import Condition
+from clipper.similarity.similarities import Similarities
 from viewer.dataset.columns.facets import Facet
 from viewer.dataset.columns.filters import (
     Filters,
@@ -24,7 +26,7 @@ from viewer.dataset.columns.part import Part
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.dataset import TIMES, Dataset
-from viewer.dataset.ranking import listable_mask, within_limits
+from viewer.dataset.ranking import listable_mask
 from viewer.pools import FILTER_POOL
 from viewer.session.background import in_background
 from viewer.session.state import ViewState
@@ -60,7 +62,7 @@ class _Request(NamedTuple):
     words: WordColumn | None
     zone: str
     selection: np.ndarray | None
-    similarities: np.ndarray | None
+    similarities: Scores | None
     limits: tuple[float | None, float | None]
 
     @classmethod
@@ -115,7 +117,7 @@ class _Request(NamedTuple):
         selected = listable_mask(n, kept=None, selection=selection)
         if self.similarities is None or len(self.similarities) != n:
             return selected
-        similar = within_limits(self.similarities, *self.limits)
+        similar = Similarities.of(self.similarities).within(*self.limits)
         return similar if selected is None else similar & selected
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from clipper.query import Scores
 from viewer.dataset.columns.facets import ValueFacet
 from viewer.dataset.columns.ordering import SortKey, first_codes, order_listed
 from viewer.dataset.dataset import Dataset
@@ -35,7 +36,7 @@ class _Request(NamedTuple):
 
     dataset: Dataset
     listing: Listing
-    similarities: np.ndarray | None
+    similarities: Scores | None
     sort: SortKey | None
     ascending: bool
     group: ValueFacet | None
@@ -150,7 +151,7 @@ class _SelectionRequest(NamedTuple):
     selection: np.ndarray
     sort: SortKey | None
     ascending: bool
-    similarities: np.ndarray | None
+    similarities: Scores | None
 
     def asks_the_same(self, other: "_SelectionRequest") -> bool:
         """Whether another request has the same outcome."""

@@ -70,11 +70,11 @@ class UndoWorker:
             self._tell("")
 
     def undo(self) -> None:
-        """Take the last change back; a search that is on its way is given up."""
-        if self._state.searching and not self._shows():
-            self._restoring = True
-            self._show(self._now)
-            self._tell("Undone: search")
+        """Take the last change back; a search, or what Back or a link asked for, is given up on its way."""
+        if (self._state.searching or self._shows()) and not self._restoring:
+            asked = "Back, Forward or link" if self._shows() else "search"
+            self._bring_back(self._now)
+            self._tell(f"Undone: {asked}")
             return
         self.record()
         change = self.history.undo()

@@ -1,8 +1,13 @@
 """Leaks: groups that span the parts of a split, and which columns and folders are splits."""
 
 import numpy as np
+import pyarrow as pa
 
-from clipper.insight.doubles.leaks import Leak, leaks, split_columns, split_of_folders
+from clipper.insight.doubles.leaks import Leak, find_splits, leaks, split_columns, split_of_folders
+
+
+def ids(*names: str) -> pa.LargeStringArray:
+    return pa.array(names, pa.large_string())
 
 
 def grouped(*groups: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -30,13 +35,35 @@ def test_split_columns_are_told_by_their_names_or_their_values():
         "splitter": ["a", "b"],
         "split id": [str(i) for i in range(100)],
     }
-    assert split_columns(columns) == ["Split", "cv_fold", "part", "set"]
+    assert split_columns({name: pa.chunked_array([values]) for name, values in columns.items()}) == [
+        "Split",
+        "cv_fold",
+        "part",
+        "set",
+    ]
 
 
 def test_folders_that_name_the_parts_of_a_split_are_one():
-    assert split_of_folders(["train/cat/1.jpg", "Test/2.jpg", "3.jpg", "other/4.jpg"]) == [
-        "train", "Test", None, None,
-    ]  # fmt: skip
-    assert split_of_folders(["train/1.jpg", "train/2.jpg"]) is None
-    assert split_of_folders(["cats/1.jpg", "dogs/2.jpg"]) is None
-    assert split_of_folders([]) is None
+    found = split_of_folders(ids("train/cat/1.jpg", "Test/2.jpg", "3.jpg", "other/4.jpg"))
+    assert found is not None
+    assert found.to_pylist() == ["train", "Test", "", ""]
+    assert split_of_folders(ids("train/1.jpg", "train/2.jpg")) is None
+    assert split_of_folders(ids("cats/1.jpg", "dogs/2.jpg")) is None
+    assert split_of_folders(ids()) is None
+
+
+def test_the_parts_of_a_split_are_named_and_of_columns_that_say_the_same_one_counts():
+    columns = {
+        "folder": pa.chunked_array([["train", "test"], ["train", None]]),
+        "split": pa.chunked_array([["train"], ["test", "train", None]]),
+        "fold": pa.chunked_array([[True, None, False, True]]),
+        "kind": pa.chunked_array([["a", "b", "a", "b"]]),
+    }
+    found = find_splits(columns, ids("train/1.jpg", "test/2.jpg", "train/3.jpg", "4.jpg"))
+    assert {name: parts.to_pylist() for name, parts in found.items()} == {
+        "split": ["train", "test", "train", ""],
+        "fold": ["True", "", "False", "True"],
+    }
+    found = find_splits({}, ids("train/1.jpg", "test/2.jpg", "4.jpg"))
+    assert {name: parts.to_pylist() for name, parts in found.items()} == {"folder": ["train", "test", ""]}
+    assert find_splits({}, ids("a/1.jpg", "b/2.jpg")) == {}

@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(Path(clipper.__file__).parent, tmp_path / "copy" / "clipper", ignore=ignored))
 
 
-@pytest.mark.slow
+@pytest.mark.reliability
 def test_another_source_of_an_inner_loop_is_not_answered_by_machine_code_of_the_one_before(
     copy: Path, tmp_path: Path, python: Run
 ) -> None:

@@ -3,18 +3,30 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joined_metadata import rows_of
 
+from clipper.metadata.values.column_values import Values, columns_of
 from clipper.metadata.values.date_forms import is_no_date
 from clipper.metadata.values.dates import read_dates, read_times
+from clipper.metadata.values.types import type_name
 
 
 def read(values: list[Any], *, name: str = "shot") -> tuple[list[str | None] | None, list[str]]:
     """The times of a column, or None, and what is said about it."""
-    dates, problems = read_dates(name, values)
+    dates, problems = read_dates(name, Values.of_list(np.arange(len(values)), values))
     return (None if dates is None else dates.text.to_pylist()), problems + (dates.notes if dates else [])
+
+
+def times_of(entries: list[dict[str, Any]]) -> tuple[set[str], list[str]]:
+    """Read the times of one source's entries in place."""
+    columns = columns_of(entries)
+    found = read_times(columns)
+    entries[:] = rows_of(columns, len(entries))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -113,7 +125,7 @@ def test_a_camera_without_a_clock_writes_no_date():
 def test_many_values_that_are_no_dates_move_to_a_column_of_their_own():
     entries = [{"shot": f"2024-03-{day:02d}"} for day in range(1, 21)]
     entries += [{"shot": f"roll {i}"} for i in range(5)]
-    names, notes = read_times(entries)
+    names, notes = times_of(entries)
     assert names == {"shot"}
     assert entries[0] == {"shot": "2024-03-01"}
     assert entries[-1] == {"metadata_shot": "roll 4"}
@@ -123,7 +135,7 @@ def test_many_values_that_are_no_dates_move_to_a_column_of_their_own():
 def test_a_column_of_mostly_words_stays_as_it_is():
     entries = [{"shot": "2024-03-01"}, *({"shot": f"roll {i}"} for i in range(5))]
     before = [dict(entry) for entry in entries]
-    assert read_times(entries) == (set(), [])
+    assert times_of(entries) == (set(), [])
     assert entries == before
 
 
@@ -149,7 +161,7 @@ def test_numbers_are_times_where_the_name_and_all_values_say_so(name: str, value
 
 def test_words_for_no_value_do_not_count_among_times_and_numbers():
     assert read([*["NA"] * 9, "2024-03-01"]) == ([*[None] * 9, "2024-03-01"], [])
-    assert read_times([{"shot": "NULL"}, {"shot": "2024-03-01"}, {"shot": "2024-03-02"}])[0] == {"shot"}
+    assert times_of([{"shot": "NULL"}, {"shot": "2024-03-01"}, {"shot": "2024-03-02"}])[0] == {"shot"}
 
 
 @pytest.mark.parametrize("odd", [0, -1, 5])
@@ -224,9 +236,9 @@ def test_nanoseconds_since_1970_lose_nothing(values: list[int]):
 
 @given(st.lists(st.text(max_size=30) | st.integers() | st.floats() | st.none() | st.booleans(), max_size=8))
 def test_any_values_are_read_or_left_and_none_is_lost_unsaid(values: list[Any]):
-    entries = [{"timestamp": value} for value in values if value is not None]
+    entries = [{"timestamp": value} for value in values if type_name(value) is not None]
     count = len(entries)
-    _, notes = read_times(entries)
+    _, notes = times_of(entries)
     kept = sum(bool(entry) for entry in entries)
     assert (
         kept == count

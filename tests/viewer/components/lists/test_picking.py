@@ -45,7 +45,7 @@ def test_the_first_results_are_the_most_similar_also_beyond_those_that_are_loade
 ) -> None:
     Searcher(state).ask("cat")
     pick(picker, "select", what="first", count=100)
-    best = np.argsort(-state.answer.similarities, kind="stable")[:100]
+    best = np.argsort(-np.array(state.answer.similarities), kind="stable")[:100]
     assert state.selection.tolist() == sorted(best.tolist())
 
 

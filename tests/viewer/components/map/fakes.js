@@ -30,6 +30,7 @@ function range(start, end) {
  */
 export function fakeFigure({ width = 1000, height = 500, x = [0, 10], y = [0, 5] } = {}) {
   return {
+    name: null,
     inner_width: width,
     inner_height: height,
     x_range: range(...x),

@@ -1,6 +1,9 @@
 """Undo in a session: what counts as one change, and what no person did is no change."""
 
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +14,11 @@ from clipper.query_filter import AnyOf
 from clipper.query_syntax import Term
 from clipper.store import tags as kept
 from clipper.store.home import Home
+from viewer.components.page.url import PageUrl
 from viewer.dataset.dataset import Dataset
+from viewer.session import search
 from viewer.session.history import Scene
-from viewer.session.search import run_query
+from viewer.session.search import Searcher, run_query
 from viewer.session.state import ViewState
 from viewer.session.steps import AllImages, SelectionStep
 from viewer.session.workers.tags import TagWorker
@@ -88,6 +93,56 @@ def test_what_a_link_shows_is_one_change_though_its_search_begins_later(dataset:
     arriving.append(False)
     worker.arrived()
     assert [change.title for change in worker.history._changes] == ["search “a cat”"]
+
+
+@pytest.fixture
+def searches(dataset: Dataset, home: Home, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A session in a page with an address, whose searches have an answer when `answer` is called."""
+    assert home
+    state, address = ViewState(dataset=dataset, colour=dataset.default_colour), PageUrl()
+    searcher = Searcher(state)
+    waiting: list[Any] = []
+    monkeypatch.setattr(
+        search, "in_background", lambda work, then, pool: waiting.append(partial(then, pool.submit(work)))
+    )
+    address.follow(state, searcher)
+    worker = UndoWorker(state, TagWorker(state), show=address.restore, shows=lambda: address.is_arriving)
+    address.param.watch(worker.arrived, "arrivals")
+    worker.arrived()
+
+    def answer() -> None:
+        while waiting:
+            waiting.pop(0)()
+
+    return SimpleNamespace(state=state, address=address, worker=worker, ask=searcher.ask, answer=answer)
+
+
+@pytest.mark.parametrize("way", ["search", "Back, Forward or link"])
+def test_undo_gives_up_a_search_on_its_way_and_shows_what_was_before_it(
+    searches: SimpleNamespace, way: str
+) -> None:
+    said: list[str] = []
+    searches.worker.on_change.append(said.append)
+    for words in ("a cat", "a dog"):
+        searches.ask(words)
+        searches.answer()
+    if way == "search":
+        searches.ask("a cat")
+    else:
+        searches.address.open("q=a+cat")
+    assert searches.state.searching
+    searches.worker.undo()
+    assert said[-1] == f"Undone: {way}"
+    assert not searches.state.searching
+    searches.answer()
+    assert searches.state.answer.text == "a dog"
+    assert [term.text for term in searches.state.terms] == ["a dog"]
+    assert searches.address.search == "q=a+dog"
+    searches.worker.undo()
+    searches.answer()
+    assert searches.state.answer.text == "a cat"
+    searches.worker.undo()
+    assert searches.state.answer is None
 
 
 def test_weights_tried_out_in_quick_succession_are_one_change(worker: UndoWorker, dataset: Dataset) -> None:

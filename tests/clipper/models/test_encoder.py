@@ -15,7 +15,7 @@ from plain_user import run_as_plain_user
 from clipper.errors import ModelError
 from clipper.images.decode import decode
 from clipper.images.preprocess import Transform
-from clipper.models import clip as model
+from clipper.models import encoder as model
 from clipper.models import source as model_files
 from clipper.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
 
@@ -23,8 +23,8 @@ Run = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def clip(model_folder: Path) -> model.Clip:
-    return model.Clip(source(model_folder), dtype="float32")
+def encoder(model_folder: Path) -> model.Encoder:
+    return model.Encoder(source(model_folder), dtype="float32")
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_damaged_weights_are_reported(copied: Path):
     for data in (whole[: len(whole) // 2], b"version https://git-lfs.github.com/spec/v1\n", b""):
         (copied / "model.safetensors").write_bytes(data)
         with pytest.raises(ModelError, match="cannot be loaded"):
-            model.Clip(source(copied))
+            model.Encoder(source(copied))
 
 
 def test_weights_that_lack_a_part_are_reported_and_not_made_up(copied: Path):
@@ -177,19 +177,19 @@ def test_weights_that_lack_a_part_are_reported_and_not_made_up(copied: Path):
     del weights["text_projection.weight"]
     save_file(weights, copied / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match="lack text_projection"):
-        model.Clip(source(copied))
+        model.Encoder(source(copied))
 
 
 def test_a_device_that_is_not_there_is_reported(model_folder: Path):
     for device in ("cuda:99", "nonsense"):
         with pytest.raises(ModelError, match=f"device = '{device}'"):
-            model.Clip(source(model_folder), device=device)
+            model.Encoder(source(model_folder), device=device)
 
 
-def test_vectors_have_length_one(clip: model.Clip, pictures: list[Image.Image]):
-    for vectors in (clip.embed_images(pictures[:5]), clip.embed_texts(["a cat", "", "🐱", "日本"])):
+def test_vectors_have_length_one(encoder: model.Encoder, pictures: list[Image.Image]):
+    for vectors in (encoder.embed_images(pictures[:5]), encoder.embed_texts(["a cat", "", "🐱", "日本"])):
         assert vectors.dtype == np.float32
-        assert vectors.shape[1] == clip.source.dimensions
+        assert vectors.shape[1] == encoder.source.dimensions
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
@@ -197,31 +197,33 @@ def test_vectors_have_length_one(clip: model.Clip, pictures: list[Image.Image]):
 def test_a_vector_does_not_depend_on_the_batch_it_was_in(
     model_folder: Path, pictures: list[Image.Image], dtype: str
 ):
-    clip = model.Clip(source(model_folder), dtype=dtype)
-    together = clip.embed_images(pictures)
-    alone = np.vstack([clip.embed_images([picture]) for picture in pictures])
+    encoder = model.Encoder(source(model_folder), dtype=dtype)
+    together = encoder.embed_images(pictures)
+    alone = np.vstack([encoder.embed_images([picture]) for picture in pictures])
     assert (together == alone).all()
     texts = ["cat", "a very long sentence about a dog that runs over a field in the rain", "x"]
-    alone = np.vstack([clip.embed_texts([text]) for text in texts])
-    assert np.abs(clip.embed_texts(texts) - alone).max() < 1e-4
+    alone = np.vstack([encoder.embed_texts([text]) for text in texts])
+    assert np.abs(encoder.embed_texts(texts) - alone).max() < 1e-4
 
 
-def test_half_precision_sees_the_same(model_folder: Path, clip: model.Clip, pictures: list[Image.Image]):
-    half = model.Clip(source(model_folder), dtype="bfloat16").embed_images(pictures)
-    cosine = (half * clip.embed_images(pictures)).sum(axis=1)
+def test_half_precision_sees_the_same(
+    model_folder: Path, encoder: model.Encoder, pictures: list[Image.Image]
+):
+    half = model.Encoder(source(model_folder), dtype="bfloat16").embed_images(pictures)
+    cosine = (half * encoder.embed_images(pictures)).sum(axis=1)
     assert cosine.min() >= 0.999
 
 
-def test_text_is_the_same_in_every_precision(model_folder: Path, clip: model.Clip):
-    half = model.Clip(source(model_folder), dtype="bfloat16")
-    assert np.array_equal(half.embed_texts(["a red heart"]), clip.embed_texts(["a red heart"]))
+def test_text_is_the_same_in_every_precision(model_folder: Path, encoder: model.Encoder):
+    half = model.Encoder(source(model_folder), dtype="bfloat16")
+    assert np.array_equal(half.embed_texts(["a red heart"]), encoder.embed_texts(["a red heart"]))
 
 
-def test_a_long_text_is_cut_and_half_characters_are_replaced(clip: model.Clip):
-    assert np.isfinite(clip.embed_texts(["cat " * 1_000])).all()
-    same = clip.embed_texts(["cat " * 500, "cat " * 1_000])
+def test_a_long_text_is_cut_and_half_characters_are_replaced(encoder: model.Encoder):
+    assert np.isfinite(encoder.embed_texts(["cat " * 1_000])).all()
+    same = encoder.embed_texts(["cat " * 500, "cat " * 1_000])
     assert np.allclose(same[0], same[1], atol=1e-5)
-    assert np.isfinite(clip.embed_texts(["cat \udcff", "\x00", "a\nb"])).all()
+    assert np.isfinite(encoder.embed_texts(["cat \udcff", "\x00", "a\nb"])).all()
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_a_long_text_is_cut_and_half_characters_are_replaced(clip: model.Clip):
     [(48, 48), (160, 160), (300, 200), (200, 300), (1000, 90), (31, 17), (224, 225), (1, 1), (640, 480)],
 )
 def test_own_pixels_are_those_of_transformers(
-    clip: model.Clip, model_folder: Path, size: tuple[int, int], pictures: list[Image.Image]
+    encoder: model.Encoder, model_folder: Path, size: tuple[int, int], pictures: list[Image.Image]
 ):
     from transformers import CLIPImageProcessorPil
 
@@ -240,15 +242,15 @@ def test_own_pixels_are_those_of_transformers(
         wanted = theirs(image, return_tensors="np")["pixel_values"][0]
         import torch
 
-        crop = clip.transform.crop(image)
-        own = clip.transform.normalise(torch.from_numpy(crop[None].copy()))[0].numpy()
+        crop = encoder.transform.crop(image)
+        own = encoder.transform.normalise(torch.from_numpy(crop[None].copy()))[0].numpy()
         assert own.shape == wanted.shape
         worst.append(np.abs(own - wanted).mean())
     assert max(worst) < 0.06
 
 
 def test_own_vectors_are_those_of_transformers(
-    clip: model.Clip, model_folder: Path, pictures: list[Image.Image]
+    encoder: model.Encoder, model_folder: Path, pictures: list[Image.Image]
 ):
     import torch
     from transformers import CLIPImageProcessorPil, CLIPModel
@@ -258,7 +260,7 @@ def test_own_vectors_are_those_of_transformers(
     with torch.inference_mode():
         wanted = theirs.get_image_features(**pixels).pooler_output.numpy()
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
-    assert (wanted * clip.embed_images(pictures)).sum(axis=1).min() > 0.998
+    assert (wanted * encoder.embed_images(pictures)).sum(axis=1).min() > 0.998
 
 
 def hub_copy(model_folder: Path, cache: Path, name: str, revision: str) -> Path:

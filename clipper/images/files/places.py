@@ -24,8 +24,8 @@ ARCHIVE_ENDINGS = (TAR, ZIP, PARQUET, ARROW)
 PACKED_WHOLE = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
 
 
-# The column with the archive of a file, and the key of the archives in the JSON beside the table.
-ARCHIVE, _ARCHIVES = "archive", "archives"
+# Columns of a place: the archive, where the file begins, how it is kept. The key of the archives in the JSON.
+ARCHIVE, OFFSET, PACKING, _ARCHIVES = "archive", "offset", "packing", "archives"
 
 
 class Packing(IntEnum):
@@ -38,6 +38,8 @@ class Packing(IntEnum):
     PAGE = 30  # the TIFF page whose directory begins at `offset`
 
 
+# Those of an image that lies in the row of a table.
+IN_ROWS = (Packing.ROW, Packing.LISTED)
 # Images in one cell of a table.
 MAX_LISTED = 1 << 16
 

@@ -1,0 +1,1 @@
+"""The files of an images folder as columns, and where those in archives lie."""

@@ -1,0 +1,85 @@
+"""The bytes of files that were fetched from a server to be hashed, kept on the disk until they are decoded.
+
+So a new image is downloaded once. What does not belong here: fetching (`images/folder.py`), and the time to
+delete the bytes (`indexing/embed.py`).
+"""
+
+import shutil
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipper.hashing import ContentHash, content_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+# The most that is kept: so many bytes, and this share of what is free on the disk.
+MAX_BYTES, FREE_SHARE = 16 << 30, 0.25
+
+
+class FetchedFiles:
+    """Files by their content hash, in a folder. One that a killed run wrote in part is not given back.
+
+    `known` are contents that need no decoding: theirs are not kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known: Container[ContentHash] = ()
+        self._left: int | None = None  # bytes that may be written
+        self._lock = threading.Lock()
+
+    def put(self, key: ContentHash, data: bytes) -> None:
+        """Keep a file's bytes if there is room for them."""
+        if key in self.known or not self._takes(len(data)):
+            return
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            self._takes(-len(data))
+        except OSError:  # the disk is full, or not writable: the run goes on without
+            with self._lock:
+                self._left = 0
+            with suppress(OSError):
+                path.unlink()
+
+    def get(self, key: ContentHash) -> bytes | None:
+        """Return the bytes of a content; None if they are not here, or not whole."""
+        try:
+            data = self._path(key).read_bytes()
+        except OSError:
+            return None
+        return data if content_hash(data) == key else None
+
+    def clear(self) -> None:
+        """Delete all; the caller holds the home's lock."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._left = None
+
+    def _takes(self, size: int) -> bool:
+        """Whether so many bytes may be written; they count from then on."""
+        with self._lock:
+            if self._left is None:
+                self._left = self._room()
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+    def _room(self) -> int:
+        """How many bytes may be written beside those that a stopped run left."""
+        try:
+            free = shutil.disk_usage(self.folder.parent).free
+            used = sum(path.stat().st_size for path in self.folder.glob("*/*"))
+        except OSError:
+            return 0
+        return min(MAX_BYTES, int(FREE_SHARE * (free + used))) - used
+
+    def _path(self, key: ContentHash) -> Path:
+        name = key.hex()
+        return self.folder / name[:2] / name

@@ -1,0 +1,1 @@
+"""The files of the images folder in a run: their hashes, and what a stopped run had hashed already."""

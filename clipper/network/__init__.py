@@ -1,0 +1,1 @@
+"""Requests over a network: what passes is tried again, and errors are told apart."""

@@ -1,0 +1,241 @@
+"""An atlas of several models in the viewer: one map or two, and one state for both."""
+
+import gc
+import shutil
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipper.errors import ClipperError
+from clipper.query_syntax import parse
+from viewer.app import Viewer
+from viewer.components.map.controls import model_selects
+from viewer.components.map.names import ClusterNames
+from viewer.components.page import follower as following
+from viewer.components.page.follower import Follower
+from viewer.components.page.links import parse_query_string, to_query_string
+from viewer.components.page.url import PageUrl
+from viewer.dataset import versions
+from viewer.session import search
+from viewer.session.search import Searcher
+from viewer.session.selection import SelectionSource, record_step, rows_of_target
+from viewer.session.state import ViewState
+from viewer.session.steps import Outline, SelectionStep, read_step, write_step
+from viewer.session.workers.beside import BesideWorker
+
+
+@pytest.fixture
+def viewer(two_models: Path, monkeypatch: pytest.MonkeyPatch) -> Viewer:
+    monkeypatch.setenv("CLIPPER_HOME", str(two_models))
+    return Viewer(ViewState(dataset=versions.load(two_models)))
+
+
+@pytest.fixture
+def choose(viewer: Viewer) -> Callable[[str], None]:
+    """Choose a model as the menu does, and wait for its map."""
+    follower = Follower(state=viewer.state)
+
+    def chosen(model: str) -> None:
+        viewer.state.model = model
+        follower.check()
+
+    return chosen
+
+
+def everywhere() -> Outline:
+    return Outline(((-1e3, -1e3), (1e3, -1e3), (1e3, 0.0), (-1e3, 0.0)))
+
+
+def test_another_model_keeps_all_else_on_the_page(viewer: Viewer, choose: Callable[[str], None]):
+    state = viewer.state
+    viewer.searcher.ask("cat")
+    before, similar = state.dataset, np.array(state.answer.similarities)
+    state.param.update(selected=3, filters={}, colour="agreement")
+    record_step(state, SelectionStep("replace", everywhere()), np.arange(5))
+    choose("other")
+    assert state.dataset.atlas.model == "other"
+    assert state.dataset.version == before.version
+    assert (state.selected, state.colour, state.selection.tolist()) == (3, "agreement", [0, 1, 2, 3, 4])
+    assert state.answer.text == "cat"
+    assert np.abs(np.array(state.answer.similarities) - similar).max() > 0.001
+    assert state.news is None  # nothing has changed in the dataset
+    choose("")
+    assert state.dataset is before
+
+
+def test_a_dataset_is_opened_once_for_each_model(two_models: Path):
+    first, other = versions.load(two_models), versions.load(two_models, model="other")
+    assert first.version == other.version
+    assert versions.load(two_models, model="other") is other
+    assert versions.load(two_models, model="nobody's") is first
+    assert versions.of_model(first, "other") is other
+    assert versions.of_model(other, "") is first
+
+
+def test_a_link_names_the_models_of_both_maps(viewer: Viewer, choose: Callable[[str], None]):
+    state = viewer.state
+    assert "model" not in to_query_string(state)
+    state.beside = "other"
+    assert parse_query_string(to_query_string(state)).beside == "other"
+    choose("other")
+    link = parse_query_string(to_query_string(state))
+    assert (link.model, link.beside) == ("other", state.dataset.atlas.models[0])
+
+
+def test_the_map_beside_shows_and_changes_the_state_of_the_page(viewer: Viewer):
+    state = viewer.state
+    state.beside = "other"
+    beside = viewer.beside_worker.beside
+    assert beside is not None
+    assert beside.dataset.atlas.model == "other"
+    viewer.searcher.search(parse("cat"))
+    assert beside.answer is state.answer
+    assert beside.placed(state.answer).x != state.answer.x
+    state.param.update(selected=2, dark=not state.dark)
+    assert (beside.selected, beside.dark) == (2, state.dark)
+    beside.hovered = 7
+    assert state.hovered == 7
+    record_step(beside, SelectionStep("replace", everywhere()), np.array([1, 4]))
+    assert state.selection.tolist() == [1, 4]
+    assert state.panel == "selection"
+    state.beside = ""
+    assert viewer.beside_worker.beside is None
+
+
+def test_a_map_that_is_opened_beside_shows_the_query_and_the_selection_that_are_there(viewer: Viewer):
+    state, area = viewer.state, viewer.map_beside._area
+    viewer.searcher.search(parse("cat"))
+    for query in (["cat"], []):
+        state.beside = "other"
+        assert viewer.map_beside._map.queries.source.data["label"] == query
+        (names,) = (part for part in area if isinstance(part, ClusterNames))
+        assert names.quiet == bool(query)
+        state.beside = ""
+        state.clear_queries()
+
+
+def test_an_outline_on_the_map_of_another_model_selects_the_same_images_from_a_link(viewer: Viewer):
+    state = viewer.state
+    other = versions.of_model(state.dataset, "other")
+    outline = Outline(everywhere().corners, model="other")
+    step = read_step(write_step(SelectionStep("replace", outline)))
+    assert step is not None
+    assert step.target == outline
+    rows = rows_of_target(step.target, SelectionSource.of(state), {}, kept=None)
+    assert rows.tolist() == np.flatnonzero(np.asarray(other.atlas.xy)[:, 1] < 0).tolist()
+    gone = Outline(everywhere().corners, model="a model of another day")
+    assert not len(rows_of_target(gone, SelectionSource.of(state), {}, kept=None))
+
+
+def test_both_maps_change_to_a_new_version(
+    two_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_index: Callable[[Path], dict]
+):
+    home = Path(shutil.copytree(two_models, tmp_path / "home"))
+    monkeypatch.setenv("CLIPPER_HOME", str(home))
+    viewer = Viewer(ViewState(dataset=versions.load(home)))
+    viewer.state.beside = "other"
+    next((home / "images").iterdir()).unlink()
+    run_index(home)
+    follower = Follower(state=viewer.state)
+    follower.check()
+    follower._handle_msg({"kind": "take"})
+    beside = viewer.beside_worker.beside
+    assert beside is not None
+    assert beside.dataset.version == viewer.state.dataset.version
+    assert beside.dataset.n == viewer.state.dataset.n == 23
+
+
+def test_two_maps_change_places_while_the_chosen_one_is_still_opened(two_models: Path):
+    state = ViewState(dataset=versions.load(two_models))
+    worker, selects = BesideWorker(state), model_selects(state)
+    state.beside = "other"
+    selects[0].value = "other"  # as a visitor does; its map comes later
+    assert (state.model, state.beside) == ("other", "other")
+    state.dataset = versions.load(two_models, model="other")
+    first = state.dataset.atlas.models[0]
+    assert state.beside == selects[1].value == worker.beside.dataset.atlas.model == first
+
+
+def test_a_model_that_the_atlas_lacks_is_not_shown_beside(viewer: Viewer):
+    viewer.state.beside = "a model of another day"
+    assert viewer.state.beside == ""
+    assert viewer.beside_worker.beside is None
+
+
+def test_the_last_of_two_choices_is_shown(viewer: Viewer, monkeypatch: pytest.MonkeyPatch):
+    state, asked = viewer.state, []
+    follower = Follower(state=state)
+    monkeypatch.setattr(following, "in_background", lambda work, then, pool: asked.append((work, then, pool)))
+    state.model = "other"
+    state.model = ""  # before the map of the other has come
+    monkeypatch.undo()
+    for work, then, pool in asked:
+        then(pool.submit(work))
+    assert state.dataset.atlas.model == state.dataset.atlas.models[0]
+    follower.check()
+    assert (state.model, state.dataset.further_model) == ("", "")
+
+
+def test_a_map_that_cannot_be_opened_says_why_until_something_else_is_said(
+    viewer: Viewer, choose: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*args: object, model: str, **others: object) -> object:
+        if model:
+            raise ClipperError("its map is damaged")
+        return load(*args, model=model, **others)
+
+    load = following.load
+    monkeypatch.setattr(following, "load", refuse)
+    choose("other")  # and checks again, as the page does each second
+    assert (viewer.state.model, viewer.state.message) == ("", "its map is damaged")
+    assert viewer.state.dataset.further_model == ""
+
+
+def test_a_query_that_one_model_cannot_answer_is_asked_again_of_the_next(
+    viewer: Viewer, choose: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_args: object, **_others: object) -> object:
+        raise ClipperError("this model embeds images only")
+
+    state = viewer.state
+    monkeypatch.setattr(versions.load(state.dataset.atlas.settings.home, model="other").atlas, "rank", refuse)
+    viewer.searcher.ask("cat")
+    choose("other")
+    assert state.answer is None
+    assert state.message == "this model embeds images only"
+    choose("")
+    assert state.answer.text == "cat"
+    assert state.message == ""
+
+
+def test_a_link_to_another_model_is_followed_during_a_search(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    state, page, asked = ViewState(dataset=versions.load(two_models)), PageUrl(), []
+    searcher = Searcher(state)
+    page.follow(state, searcher)
+    monkeypatch.setattr(search, "in_background", lambda work, then, pool: asked.append((work, then, pool)))
+    searcher.ask("cat")
+    page.open("?model=other&faces=0")
+    assert page.is_arriving
+    state.dataset = versions.load(two_models, model="other")
+    monkeypatch.undo()
+    for work, then, pool in asked:
+        then(pool.submit(work))
+    assert not state.faces
+
+
+def test_a_version_that_no_page_shows_is_forgotten_whichever_model_it_is_seen_by(
+    two_models: Path, tmp_path: Path, run_index: Callable[[Path], dict]
+):
+    home = Path(shutil.copytree(two_models, tmp_path / "home"))
+    shown = ViewState(dataset=versions.load(home))
+    seen = weakref.ref(versions.load(home, model="other"))
+    next((home / "images").iterdir()).unlink()
+    run_index(home)
+    assert versions.load(home).version != shown.dataset.version
+    gc.collect()
+    assert seen() is None
