@@ -44,8 +44,11 @@ class Visitor:
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def come(cls, address: str, *, cookie: str = "") -> Self:
-        """Load the page at `address`/viewer, with a cookie of earlier visits, and open its session."""
+    async def come(cls, address: str, *, cookie: str = "", loaded: bool = True) -> Self:
+        """Load the page at `address`/viewer, with a cookie of earlier visits, and open its session.
+
+        A page has all its parts before the server knows that it is `loaded`.
+        """
         token = await page(address, cookie=cookie)
         visitor = cls(
             await websocket_connect(
@@ -57,8 +60,13 @@ class Visitor:
         await visitor._send("PULL-DOC-REQ", {})
         value = await asyncio.wait_for(visitor._pulled, PATIENCE)
         visitor.models = {model["id"]: model for model in _models(value)}
-        await visitor._event("document_ready", [])
+        if loaded:
+            await visitor.load()
         return visitor
+
+    async def load(self) -> None:
+        """Tell the server that the page has loaded."""
+        await self._event("document_ready", [])
 
     async def leave(self) -> None:
         """Close the page."""

@@ -7,10 +7,11 @@ of all components: it compiles the module once and keeps it, not on every visit 
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import panel as pn
 import param
 from bokeh.models import CustomJS
 
@@ -61,10 +62,18 @@ class Component(LeanComponent):
         return module().address
 
     def _handle_msg(self, data: Any) -> None:
-        """Call the action for a message; a browser may send anything, so ignore other messages."""
+        """Call the action for a message; a browser may send anything, so ignore other messages.
+
+        A message that comes before the page has loaded waits for that. Panel drops what changes until then,
+        and the page opens what its address says last of all. We know of no upstream issue.
+        """
         action = self._actions.get(str(data.get("kind"))) if isinstance(data, dict) else None
-        if action is not None:
+        if action is None:
+            return
+        if pn.state.loaded:
             action(data)
+        else:
+            pn.state.onload(partial(action, data))
 
 
 class Module:

@@ -1,4 +1,4 @@
-"""A visitor who has left costs nothing."""
+"""A visitor is answered from the first moment on, and costs nothing after leaving."""
 
 import asyncio
 import gc
@@ -12,7 +12,7 @@ from typing import Any
 import panel_material_ui as pmui
 import pytest
 from panel_server import started
-from visitor import Visitor, page
+from visitor import PATIENCE, Visitor, page
 
 from viewer.compat import release_page
 
@@ -46,6 +46,20 @@ async def _visits(address: str, times: int) -> None:
         await visitor.look(-20.0, 41.0, -20.0, 21.5)
         await visitor.leave()
         assert visitor.errors == []
+
+
+async def _asks_at_once(address: str) -> None:
+    visitor = await Visitor.come(address, loaded=False)
+    asked = asyncio.create_task(visitor.ask("heart"))
+    await visitor.rest()
+    await visitor.load()
+    await asyncio.wait_for(asked, PATIENCE)
+    await visitor.leave()
+
+
+def test_who_asks_before_the_page_has_loaded_is_answered(sample_home: Path) -> None:
+    with started(sample_home) as server:
+        run(_asks_at_once(server.address))
 
 
 @pytest.mark.timeout(1800)
