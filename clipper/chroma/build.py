@@ -5,11 +5,9 @@ read. What does not belong here: Chroma itself (`chroma/collection.py`), and ser
 collection (`chroma/server.py`).
 """
 
-import ctypes
 import os
-import sys
 from collections.abc import Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -20,7 +18,7 @@ from clipper.chroma.rows import BATCH, Difference, Known, Rows
 from clipper.chroma.shards import Shards, open_all
 from clipper.errors import StoreError
 from clipper.store.embeddings import BLOCK
-from clipper.system import replace_file
+from clipper.system import give_back_memory, replace_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,14 +52,16 @@ class Base:
         known: the rows that it holds.
         worn: vectors that were deleted from its graph, or replaced in it.
         same_model: whether its vectors are of the same model.
-        recall: with which a collection that starts from it is taken: where the wanted recall cannot be had,
-            making all anew each time would not give it either.
+        ef: the candidates that its searches keep.
+        recall: of its searches. A collection that starts from it is taken with no more: where the wanted
+            recall cannot be had, making all anew each time would not give it either.
     """
 
     folder: Path
     known: Known
     worn: int = 0
     same_model: bool = True
+    ef: int = EF_STEPS[0]
     recall: float = WANTED_RECALL
 
 
@@ -89,7 +89,7 @@ def build(
         worn = base.worn + sum(each.worn for each in differences)
         if worn <= WORN_SHARE * len(rows):
             try:
-                changes = _Changes(parts, differences, base.folder, worn)
+                changes = _Changes(parts, differences, base, worn)
                 built = _build(folder, rows, changes, probes=probes)
                 if built.recall >= min(WANTED_RECALL, base.recall):
                     return built
@@ -101,12 +101,17 @@ def build(
 
 @dataclass(frozen=True)
 class _Changes:
-    """The rows of each shard, what has to be done to it, and the folder to start from."""
+    """The rows of each shard, what has to be done to it, and the collection to start from."""
 
     parts: Sequence[Rows]
     differences: Sequence[Difference]
-    base: Path | None = None
+    base: Base | None = None
     worn: int = 0
+
+    @property
+    def leave_graphs(self) -> bool:
+        """Whether every graph stays as it is in the base."""
+        return self.base is not None and not any(len(d.write) or len(d.delete) for d in self.differences)
 
 
 def _build(folder: Path, rows: Rows, changes: _Changes, *, probes: "np.ndarray") -> Built:
@@ -118,11 +123,19 @@ def _build(folder: Path, rows: Rows, changes: _Changes, *, probes: "np.ndarray")
     try:
         addresses = in_folders(growing, len(changes.parts))
         if changes.base:
-            folders.copy_folder(changes.base, growing)
+            folders.copy_folder(changes.base.folder, growing)
         for address, part, difference in zip(addresses, changes.parts, changes.differences, strict=True):
-            _fill(address, part, difference, is_copy=changes.base is not None)
-            _give_back_memory()
-        ef, recall = _tune(addresses, rows, probes)
+            if difference.changes or not changes.base:
+                _fill(address, part, difference, is_copy=changes.base is not None)
+                give_back_memory()
+        if changes.base and changes.leave_graphs:
+            ef, recall = changes.base.ef, changes.base.recall
+            _configure(addresses, ef)
+            for address, part, difference in zip(addresses, changes.parts, changes.differences, strict=True):
+                if difference.changes:
+                    _seal(address, part)
+        else:
+            ef, recall = _tune(addresses, rows, probes)
         for address in addresses:
             folders.compact(address.folder)
         folders.share_as_folder(growing)
@@ -139,29 +152,18 @@ def _fill(address: Address, rows: Rows, difference: Difference, *, is_copy: bool
     """Bring a collection to its rows so that Chroma writes the graph once, with the last of the changes."""
     sync = max(difference.changes, LEAST_SYNC)
     if is_copy:
-        collection = Collection(address)
-        collection.configure(sync=sync)
-        collection.close()  # it goes by what it is opened with
-        collection = Collection(address)
+        with closing(Collection(address)) as collection:
+            collection.configure(sync=sync)
     else:
         address.folder.mkdir(parents=True)
-        collection = Collection.create(address, ef=EF_STEPS[0], sync=sync)
-    with nullcontext() if is_copy else folders.without_indexes(address.folder), closing(collection):
+        Collection.create(address, ef=EF_STEPS[0], sync=sync).close()
+    lighter = nullcontext() if is_copy else folders.without_indexes(address.folder)
+    with lighter, closing(Collection(address)) as collection:  # it goes by what it is opened with
         apply(collection, rows, difference, is_empty=not is_copy)
         if is_copy:
             collection.configure(sync=LEAST_SYNC)
     if len(rows) and (is_copy or difference.changes < LEAST_SYNC):
         _flush(address, rows)
-
-
-def _give_back_memory() -> None:
-    """Give free memory back to the system: of what Chroma's threads used, glibc keeps much for them.
-
-    After 20,000 rows it kept 135 MB, beside which the graph is loaded again.
-    """
-    if sys.platform == "linux":
-        with suppress(AttributeError, OSError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _flush(address: Address, rows: Rows) -> None:
@@ -229,22 +231,28 @@ class _Keys:
         return [self.combinations[number] for number in self.of_row[start : start + count].tolist()]
 
 
+def _configure(addresses: Sequence[Address], ef: int) -> None:
+    """Set the `ef` of collections that are whole; it acts once they are opened again."""
+    for address in addresses:
+        with closing(Collection(address)) as collection:
+            if collection.ef != ef or collection.sync != USUAL_SYNC:
+                collection.configure(ef=ef, sync=USUAL_SYNC)
+
+
+def _seal(address: Address, rows: Rows) -> None:
+    """Have Chroma take in the last changes to a collection, as its next reader would."""
+    with closing(Collection(address)) as collection:
+        collection.nearest(rows.vectors[:1][0], k=1)
+    give_back_memory()
+
+
 def _tune(addresses: Sequence[Address], rows: Rows, probes: "np.ndarray") -> tuple[int, float]:
     """Raise `ef` until the probes' recall is high enough; its queries also seal the collection."""
     recall, ef = 1.0, EF_STEPS[0]
     for ef in EF_STEPS:
-        for address in addresses:
-            collection = Collection(address)
-            try:
-                if collection.ef != ef or collection.sync != USUAL_SYNC:  # acts only after reopening
-                    collection.configure(ef=ef, sync=USUAL_SYNC)
-            finally:
-                collection.close()
-        found = open_all(addresses)
-        try:
+        _configure(addresses, ef)
+        with closing(open_all(addresses, in_turn=True)) as found:
             recall = measure_recall(found, rows, probes)
-        finally:
-            found.close()
         if recall >= WANTED_RECALL:
             break
     return ef, recall

@@ -22,7 +22,6 @@ SAMPLE, WANTED_SHARE = 1_000, 0.99
 EQUAL = 1e-5
 # Two images whose similarity is this near to 1 are as good as one another: copies, or blank ones.
 SAME = 1e-5
-_BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -67,17 +66,17 @@ def search_themselves(
 
     known = pa.array(ids, pa.string())
     sample = range(0, len(ids), max(1, -(-len(ids) // SAMPLE)))
+    if not sample:
+        return SelfSearch(0, 0, [], [])
     other: dict[int, int] = {}
     missed: list[int] = []
-    for start in range(0, len(sample), _BATCH):
-        rows = sample[start : start + _BATCH]
-        nearest = [near[0] if near else None for near in collection.nearest_many(vectors_of(rows), k=1)]
-        found_rows = pc.index_in(pa.array(nearest, pa.string()), value_set=known, skip_nulls=True)
-        for row, found in zip(rows, found_rows.to_pylist(), strict=True):
-            if found is None:
-                missed.append(row)
-            elif found != row:
-                other[row] = found
+    nearest = [near[0] if near else None for near in collection.nearest_many(vectors_of(sample), k=1)]
+    found_rows = pc.index_in(pa.array(nearest, pa.string()), value_set=known, skip_nulls=True)
+    for row, found in zip(sample, found_rows.to_pylist(), strict=True):
+        if found is None:
+            missed.append(row)
+        elif found != row:
+            other[row] = found
     if other:
         alike = (vectors_of(list(other)) * vectors_of(list(other.values()))).sum(axis=1) >= 1 - SAME
         missed += [row for row, same in zip(other, alike, strict=True) if not same]

@@ -4,14 +4,17 @@ What does not belong here: one collection (`chroma/collection.py`), and which ro
 (`chroma/rows.py`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clipper.chroma.collection import Address, Collection, addresses_of
 from clipper.store.home import Home
+from clipper.system import give_back_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,29 +25,16 @@ AT_ONCE = 8
 Answer = TypeVar("Answer")
 
 
-class Shards:
-    """Open collections that together hold the rows of one version."""
+class Shards(ABC):
+    """Collections that together hold the rows of one version."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
-        """Open all of them.
-
-        Raises:
-            AccessError: this user may not read one.
-            StoreError: one is missing or damaged, or a server does not answer.
-        """
-        self.collections: list[Collection] = []
-        try:
-            for address in addresses:
-                self.collections.append(Collection(address))
-        except BaseException:
-            self._close()
-            raise
-        self._threads = ThreadPoolExecutor(min(AT_ONCE, len(addresses)), "chroma")
+        self.addresses = addresses
 
     @property
     def address(self) -> Address:
         """The address of the first."""
-        return self.collections[0].address
+        return self.addresses[0]
 
     def count(self) -> int:
         """Count the rows."""
@@ -82,34 +72,83 @@ class Shards:
             for of_shards in zip(*found, strict=True)
         ]
 
+    @abstractmethod
+    def close(self) -> None:
+        """Close the files or the connections."""
+
+    @abstractmethod
+    def _each(self, ask: Callable[[Collection], Answer]) -> list[Answer]:
+        """Ask every collection."""
+
+
+class OpenShards(Shards):
+    """Shards of which all are open, and asked at once."""
+
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        """Open all of them.
+
+        Raises:
+            AccessError: this user may not read one.
+            StoreError: one is missing or damaged, or a server does not answer.
+        """
+        super().__init__(addresses)
+        self._collections: list[Collection] = []
+        try:
+            for address in addresses:
+                self._collections.append(Collection(address))
+        except BaseException:
+            self._close()
+            raise
+        self._threads = ThreadPoolExecutor(min(AT_ONCE, len(addresses)), "chroma")
+
     def close(self) -> None:
         """Close the files or the connections."""
         self._threads.shutdown()
         self._close()
 
     def _close(self) -> None:
-        for collection in self.collections:
+        for collection in self._collections:
             collection.close()
 
     def _each(self, ask: Callable[[Collection], Answer]) -> list[Answer]:
-        return list(self._threads.map(ask, self.collections))
+        return list(self._threads.map(ask, self._collections))
 
 
-def open_all(addresses: Sequence[Address]) -> Collection | Shards:
-    """Open the collections at some addresses as one.
+class ShardsInTurn(Shards):
+    """Shards in folders, each open only while it is asked: one graph at a time is in memory.
+
+    An error of a shard comes when it is asked.
+    """
+
+    def close(self) -> None:
+        """Do nothing: none is open."""
+
+    def _each(self, ask: Callable[[Collection], Answer]) -> list[Answer]:
+        answers = []
+        for address in self.addresses:
+            with closing(Collection(address)) as collection:
+                answers.append(ask(collection))
+            give_back_memory()
+        return answers
+
+
+def open_all(addresses: Sequence[Address], *, in_turn: bool = False) -> Collection | Shards:
+    """Open the collections at some addresses as one; those in folders `in_turn`, for a few large questions.
 
     Raises:
         AccessError: this user may not read one.
         StoreError: one is missing or damaged, or a server does not answer.
     """
-    return Collection(addresses[0]) if len(addresses) == 1 else Shards(addresses)
+    if len(addresses) == 1:
+        return Collection(addresses[0])
+    return ShardsInTurn(addresses) if in_turn and not addresses[0].on_server else OpenShards(addresses)
 
 
-def open_version(home: Home, version: str) -> Collection | Shards:
-    """Open the collection of a version that was built, in as many shards as it has.
+def open_version(home: Home, version: str, *, in_turn: bool = False) -> Collection | Shards:
+    """Open the collection of a version that was built, in as many shards as it has, as `open_all` does.
 
     Raises:
         AccessError: this user may not read it.
         StoreError: it is missing or damaged, or a server does not answer.
     """
-    return open_all(addresses_of(home, version))
+    return open_all(addresses_of(home, version), in_turn=in_turn)

@@ -79,7 +79,7 @@ def counts(work: Workspace) -> Finding:
         name: read_parquet(work.home.part(name, work.require(name)))["id"]
         for name in ("metadata", "projection")
     }
-    collection = open_version(work.home, work.require("collection"))
+    collection = open_version(work.home, work.require("collection"), in_turn=True)
     try:
         held["collection"] = pa.chunked_array([pa.array(collection.ids(), pa.string())])
     finally:
@@ -181,7 +181,7 @@ def search(work: Workspace) -> Finding:
     table = read_parquet(work.home.part("projection", work.require("projection")))
     ids, keys = table["id"].combine_chunks(), table["content_hash"]
     _, _, store = work.embeddings()
-    collection = open_version(work.home, work.require("collection"))
+    collection = open_version(work.home, work.require("collection"), in_turn=True)
     try:
         found = search_themselves(
             collection, ids, lambda rows: embeddings.read(store, [keys[row].as_py() for row in rows])

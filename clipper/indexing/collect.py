@@ -279,6 +279,7 @@ def _base_collection(work: Workspace, key: str, *, shards: int, with_places: boo
         known,
         worn=made_of["dead"],
         same_model=made_of["made_of"]["embeddings"] == key,
+        ef=made_of["search"]["ef"],
         recall=made_of["search"]["recall_at_10"],
     )
 

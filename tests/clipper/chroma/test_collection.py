@@ -185,6 +185,39 @@ def test_a_graph_is_written_once_and_holds_every_change(
         collection.close()
 
 
+def test_an_edited_value_opens_no_graph_but_that_of_its_shard(
+    tmp_path: Path, rows: Rows, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+):
+    first = build_at(tmp_path / "a", rows, probes=unit_vectors(5, seed=1), shards=4)
+    metadata = rows.metadata_of(np.arange(60))
+    metadata[7] = {"x": -1.0}
+    after = made(rows.ids.to_pylist(), rows.vectors, metadata)
+    searched = []
+    nearest = Collection.nearest_with_distances
+
+    def watched(self: Collection, *asked: Any, **how: Any) -> Any:
+        searched.append(self.address.folder.name)
+        return nearest(self, *asked, **how)
+
+    monkeypatch.setattr(Collection, "nearest_with_distances", watched)
+    base = Base(tmp_path / "a", Known.of(rows), ef=first.ef, recall=0.95)
+    built = build_at(tmp_path / "b", after, probes=unit_vectors(5, seed=1), base=base, shards=4)
+    monkeypatch.undo()
+    assert built == Built(1, 0, 0, first.ef, 0.95)
+    (edited,) = searched
+    before, now = fingerprint(tmp_path / "a"), fingerprint(tmp_path / "b")
+    others = {Path(name) for name in now if now[name] != before[name]}
+    assert {path.parts[0] for path in others if path.name != "chroma.sqlite3"} == {edited}
+    assert not any(path.suffix == ".bin" for path in others)  # the graph
+    addresses = in_folders(tmp_path / "b", 4)
+    assert [pending(address.folder) for address in addresses] == [0] * 4
+    assert all(Collection(address).sync == USUAL_SYNC for address in addresses)
+    collection = open_all(addresses)
+    assert collection.get(["7.jpg"])["metadatas"] == [{"x": -1.0}]
+    assert search_themselves(collection, after.ids, lambda some: after.vectors[np.asarray(some)]).passed
+    collection.close()
+
+
 @pytest.mark.parametrize("count", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_collections_of_hardly_any_rows_can_be_built_and_changed(
     tmp_path: Path, unit_vectors: Vectors, count: int
@@ -234,12 +267,15 @@ def test_the_indexes_over_values_are_made_once_after_all_rows_are_written(
     assert (while_written, indexes(tmp_path / "a")) == ([set()], usual)
 
 
-def test_shards_answer_like_one_collection(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_shards_answer_like_one_collection(
+    tmp_path: Path, rows: Rows, unit_vectors: Vectors, *, in_turn: bool
+):
     probes = unit_vectors(5, seed=1)
     build(tmp_path / "one", rows, probes=probes)
     build_at(tmp_path / "many", rows, probes=probes, shards=4)
     addresses = in_folders(tmp_path / "many", 4)
-    one, many = opened(tmp_path / "one"), open_all(addresses)
+    one, many = opened(tmp_path / "one"), open_all(addresses, in_turn=in_turn)
     assert all(0 < Collection(address).count() < 60 for address in addresses)
     assert (many.count(), sorted(many.ids())) == (60, sorted(one.ids()))
     for where in (None, {"parity": "even"}, {"x": {"$lt": 7.0}}, {"parity": "neither"}):
@@ -255,8 +291,8 @@ def test_shards_answer_like_one_collection(tmp_path: Path, rows: Rows, unit_vect
     one.close()
     many.close()
     shutil.rmtree(addresses[2].folder)
-    with pytest.raises(StoreError, match="2"):
-        open_all(addresses)
+    with pytest.raises(StoreError, match="2"), closing(open_all(addresses, in_turn=in_turn)) as many:
+        many.count()
 
 
 @pytest.mark.parametrize("good_enough", [0.9, 1.0])
