@@ -124,14 +124,17 @@ def image_id(number: int) -> str:
 
 
 def write_images(folder: Path, n: int) -> None:
-    """Write `n` hard links: a file has no more than some ten thousands of them."""
+    """Write `n` hard links: a file has no more than some ten thousands of them.
+
+    All files are of one size, which stands in the manifest.
+    """
     original = folder
     for number in range(n):
         path = folder / image_id(number)
         if number % PER_FOLDER == 0:
             path.parent.mkdir(parents=True, exist_ok=True)
         if number % LINKS == 0:
-            Image.new("RGB", (8, 8), (number // LINKS, 9, 9)).save(path, "JPEG")
+            Image.new("RGB", (8, 8), (9, 9, 9)).save(path, "JPEG")
             os.utime(path, (LONG_AGO, LONG_AGO))
             original = path
         else:
