@@ -93,7 +93,8 @@ def _hash(
     first = list(islice(files, CLUSTER_FROM))
     files = chain(first, files)
     if work.settings.dask and len(first) == CLUSTER_FROM:
-        return hash_on_cluster(work.settings, files, started=started, note=step.notes.append)
+        fetched, note = work.folder.fetched, step.notes.append
+        return hash_on_cluster(work.settings, files, started=started, fetched=fetched, note=note)
     return hash_here(work.folder, files, started=started)
 
 

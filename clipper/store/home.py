@@ -111,6 +111,8 @@ class Home:
         self.current = self.store / "current.json"
         self.snapshots = self.store / "snapshots"
         self.staged = self.store / "staged.json"
+        # What a run fetched and has not decoded yet. By this name: a version that is published deletes it.
+        self.fetched = self.store / ".fetched.tmp"
 
     def part(self, name: str, version: str, suffix: str = ".parquet") -> Path:
         """The file of one version of a part; a collection is a folder (suffix '')."""

@@ -25,8 +25,14 @@ class FetchedFiles:
     `known` are contents that need no decoding: theirs are not kept.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, share: float = 1.0) -> None:
+        """Take a folder, which need not be there yet.
+
+        Args:
+            folder: of the files.
+            share: of the room that this process may fill, where others write too.
+        """
+        self.folder, self._share = folder, share
         self.known: Container[ContentHash] = ()
         self._left: int | None = None  # bytes that may be written
         self._lock = threading.Lock()
@@ -78,7 +84,7 @@ class FetchedFiles:
             used = sum(path.stat().st_size for path in self.folder.glob("*/*"))
         except OSError:
             return 0
-        return min(MAX_BYTES, int(FREE_SHARE * (free + used))) - used
+        return int(self._share * (min(MAX_BYTES, FREE_SHARE * (free + used)) - used))
 
     def _path(self, key: ContentHash) -> Path:
         name = key.hex()

@@ -17,6 +17,7 @@ from clipper.errors import ClipperError, ModelError, StoreError
 from clipper.images.archives.folder import open_images
 from clipper.images.child_tasks import DecodeResult
 from clipper.images.decode import PIXELS_VERSION, THUMBNAIL_PIXELS
+from clipper.images.files.fetched import FetchedFiles
 from clipper.images.picture.measures import MEASURE_VERSION
 from clipper.images.picture.signature import SIGNATURE_VERSION
 from clipper.indexing.cluster.checks import naming_this_worker, settings_here
@@ -291,6 +292,8 @@ def _settings_and_folder(setup: Setup) -> "tuple[Settings, ImageFolder]":
     folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
     with naming_this_worker():
         folder.require()
+    if folder.is_fetched():  # what was hashed is on the home's disk, if this worker sees that
+        folder.fetched = FetchedFiles(Home(settings.home).fetched)
     return settings, folder
 
 

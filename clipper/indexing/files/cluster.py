@@ -7,12 +7,15 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 
 import clipper
+from clipper.images.files.fetched import FetchedFiles
 from clipper.images.files.found import FoundImage
 from clipper.indexing.cluster.connection import connected
+from clipper.indexing.cluster.shared import shared_folder
 from clipper.indexing.cluster.tasks import Work, Workers
 from clipper.indexing.files.hash_files import Outcome
-from clipper.indexing.files.hash_worker import HashSetup, HashTask, hash_task, prepare
+from clipper.indexing.files.hash_worker import HashSetup, HashTask, Kept, hash_task, prepare
 from clipper.settings import Settings
+from clipper.store.home import Home
 
 # Fewer files are hashed here sooner than a cluster is reached.
 CLUSTER_FROM = 2_000
@@ -25,6 +28,7 @@ def hash_on_cluster(
     files: Iterator[tuple[int, FoundImage]],
     *,
     started: int,
+    fetched: FetchedFiles | None,
     note: Callable[[str], None],
 ) -> Generator[Outcome]:
     """Yield what came of each file, in the order in which the workers finish.
@@ -34,6 +38,8 @@ def hash_on_cluster(
             path or URL.
         files: with their rows among all files of the folder.
         started: when the scan began, in nanoseconds since 1970.
+        fetched: where workers that see the home's disk keep what they fetch until it is decoded; None if
+            they read a disk.
         note: gets a line for each worker that cannot do the work.
 
     Raises:
@@ -45,8 +51,11 @@ def hash_on_cluster(
         "images": settings.images_location,
         "home": settings.home.absolute(),
     }
-    setup = HashSetup(values, settings.limits, started, clipper.__version__)
-    with connected(settings.dask) as client:
+    with connected(settings.dask) as client, shared_folder(Home(settings.home)) as shared:
+        kept = None
+        if fetched:
+            kept = Kept(str(fetched.folder.absolute()), 1 / max(1, len(client.nthreads())), shared)
+        setup = HashSetup(values, settings.limits, started, clipper.__version__, kept)
         stage = Work("hash", setup, prepare, hash_task)
         workers = Workers(client, settings.dask, stage, _tasks(files), note)
         for task, outcomes in workers.results():

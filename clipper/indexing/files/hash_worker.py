@@ -7,20 +7,32 @@ here: which worker gets what (`indexing/files/cluster.py`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import clipper
 from clipper.errors import ClipperError
 from clipper.images.archives.folder import open_images
+from clipper.images.files.fetched import FetchedFiles
 from clipper.images.files.found import FoundImage
 from clipper.indexing.cluster.checks import naming_this_worker, settings_here
 from clipper.indexing.cluster.faults import Fault, fault
+from clipper.indexing.cluster.shared import SharedFolder
 from clipper.indexing.files.hash_files import hash_here
 from clipper.settings import Settings
 from clipper.store.columns.entries import Entry
 
 if TYPE_CHECKING:
     from clipper.images.folder import ImageFolder
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where a worker keeps what it fetches, its share of the room, and the run's folder on the same disk."""
+
+    folder: str
+    share: float
+    shared: SharedFolder
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class HashSetup:
     limits: str
     started: int
     version: str
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +63,7 @@ def prepare(setup: HashSetup) -> str | Fault:
         same_version = setup.version == clipper.__version__
         settings = settings_here(setup.settings, setup.limits, same_version=same_version)
         with naming_this_worker():
-            _folder(settings.images_location, settings.max_bytes).require()
+            _folder(settings.images_location, settings.max_bytes, setup.kept).require()
     except ClipperError as error:
         return fault(error)
     return ""
@@ -60,7 +73,7 @@ def hash_task(setup: HashSetup, task: HashTask) -> list[Entry | str] | Fault:
     """Hash the files of a task: the entry of each, or the reason why it cannot be read."""
     settings = Settings.model_construct(**setup.settings)
     try:
-        folder = _folder(settings.images_location, settings.max_bytes)
+        folder = _folder(settings.images_location, settings.max_bytes, setup.kept)
         files = zip(task.rows, task.images, strict=True)
         return [outcome for _, _, outcome in hash_here(folder, files, started=setup.started)]
     except ClipperError as error:  # the storage refuses, or does not answer
@@ -68,6 +81,9 @@ def hash_task(setup: HashSetup, task: HashTask) -> list[Entry | str] | Fault:
 
 
 @lru_cache(maxsize=4)
-def _folder(location: str, max_bytes: int) -> "ImageFolder":
+def _folder(location: str, max_bytes: int, kept: Kept | None) -> "ImageFolder":
     """Open the images folder, whose client serves all tasks of a worker."""
-    return open_images(location, max_bytes=max_bytes)
+    folder = open_images(location, max_bytes=max_bytes)
+    if kept and kept.shared.is_seen():
+        folder.fetched = FetchedFiles(Path(kept.folder), share=kept.share)
+    return folder

@@ -76,9 +76,8 @@ class Workspace:
         self.folder = open_images(
             settings.images_location, max_bytes=settings.max_bytes, limits=settings.limits
         )
-        if self.folder.is_fetched() and not settings.dask:  # a cluster's workers decode elsewhere
-            # By this name: a version that is published deletes what a killed run left.
-            self.folder.fetched = FetchedFiles(self.home.store / ".fetched.tmp")
+        if self.folder.is_fetched():
+            self.folder.fetched = FetchedFiles(self.home.fetched)
         self.facts = facts.store(self.home)
         self.coordinates = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)

@@ -40,6 +40,14 @@ def test_no_more_is_kept_than_there_is_room_for_with_what_a_stopped_run_left(
     assert put(FetchedFiles(tmp_path / "more"), ONE) == [None]
 
 
+def test_a_process_that_has_a_share_of_the_room_fills_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fetched, "MAX_BYTES", 4 * len(ONE))
+    files = FetchedFiles(tmp_path / "kept", share=0.25)
+    assert put(files, ONE, OTHER) == [ONE, None]
+
+
 def test_a_content_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(fetched, "MAX_BYTES", 2 * len(ONE) + len(OTHER))
     assert put(FetchedFiles(tmp_path / "kept"), ONE, ONE, ONE, OTHER) == [ONE, ONE, ONE, OTHER]

@@ -3,12 +3,15 @@
 import io
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from tagged_store import Tagged
 
 from clipper.images.files import fetched
+from clipper.indexing import scan as scanning
+from clipper.indexing.cluster.shared import SharedFolder
 from clipper.indexing.embed import embed_images
 from clipper.indexing.scan import scan_images
 from clipper.indexing.staging.workspace import Workspace
@@ -76,7 +79,36 @@ def test_without_room_images_are_downloaded_again_with_the_same_result(
     assert 30 <= len(Tagged.asked) <= 36
 
 
-def test_what_lies_here_and_what_a_cluster_decodes_is_not_kept(home: Path, tmp_path: Path):
+def test_what_lies_here_is_not_kept(home: Path, tmp_path: Path):
     for images in (str(tmp_path), f"file://{tmp_path}", "memory://pictures"):
         assert Workspace(Settings.load(home, images=images)).folder.fetched is None
-    assert workspace(home, dask="tcp://scheduler:8786").folder.fetched is None
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize("hashed_here", [False, True])
+def test_a_cluster_that_sees_the_home_downloads_each_image_once(
+    home: Path, local: Any, monkeypatch: pytest.MonkeyPatch, *, hashed_here: bool
+):
+    if not hashed_here:
+        monkeypatch.setattr(scanning, "CLUSTER_FROM", 5)
+        monkeypatch.setattr(scanning, "hash_here", None)
+    work = workspace(home, dask=local.scheduler_address)
+    scan_images(work)
+    steps = embed_images(work, wanted=WANTED)
+    assert (steps["image_facts"].counts["new"], steps["image_facts"].failures) == (20, {})
+    assert Counter(Tagged.asked) == dict.fromkeys(Tagged.store, 1)
+    assert not work.folder.fetched.folder.exists()
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_worker_that_does_not_see_the_home_keeps_nothing(
+    home: Path, local: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scanning, "CLUSTER_FROM", 5)
+    monkeypatch.setattr(SharedFolder, "is_seen", lambda _: False)
+    work = workspace(home, dask=local.scheduler_address)
+    scan_images(work)
+    assert not work.folder.fetched.folder.exists()
+    steps = embed_images(work, wanted=WANTED)
+    assert (steps["image_facts"].counts["new"], steps["image_facts"].failures) == (20, {})
+    assert Counter(Tagged.asked) == dict.fromkeys(Tagged.store, 2)

@@ -108,6 +108,6 @@ def test_a_worker_that_cannot_read_the_images_says_why(work: Workspace, monkeypa
     monkeypatch.setattr(ImageFolder, "require", lambda _: (_ for _ in ()).throw(ImagesError("not mounted")))
     with pytest.raises(ImagesError, match=r"on the Dask worker .*: not mounted"):
         scan_on_cluster(work)
-    monkeypatch.setattr(cluster, "HashSetup", lambda *args: hash_worker.HashSetup(*args[:-1], "another"))
+    monkeypatch.setattr(cluster, "HashSetup", lambda *args: hash_worker.HashSetup(*args[:3], "another"))
     with pytest.raises(ClusterSetupError, match="another version of Clipper"):
         scan_on_cluster(work)
