@@ -15,13 +15,14 @@ from clipper.images.decode import DECODER_VERSION, PIXELS_VERSION
 from clipper.indexing.contents.model_vectors import ModelVectors, in_memory_together
 from clipper.indexing.contents.rows import CONTENT_PARTS
 from clipper.indexing.contents.shard_writer import ShardWriter
-from clipper.indexing.staging.workspace import Step, Workspace, give_back_memory
+from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.models import source as model_files
 from clipper.models.engines.record import read_choice
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.columns.keys import Keys
 from clipper.store.manifest import Manifest, in_order_of_reading
+from clipper.system import give_back_memory
 
 
 def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> dict[str, Step]:

@@ -24,7 +24,7 @@ from clipper.indexing.objects import (
     stems_of,
 )
 from clipper.indexing.sidecars import Sidecars, read_sidecars
-from clipper.indexing.staging.workspace import Step, Workspace, give_back_memory, timed
+from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.metadata import join
 from clipper.metadata import sources as metadata_sources
 from clipper.metadata.columns import Column, with_roles
@@ -39,6 +39,7 @@ from clipper.store.columns.keys import BLOCK
 from clipper.store.given import labels
 from clipper.store.home import Home
 from clipper.store.tables import is_written, read_made_of, write_part
+from clipper.system import give_back_memory
 
 if TYPE_CHECKING:
     import numpy as np

@@ -169,9 +169,8 @@ def _why_refused(settings: Settings, error: Exception) -> str:
         )
     if isinstance(error, RevisionNotFoundError):
         return (
-            f"the model {name} has no revision {settings.revision or 'main'}: set `model_revision` in "
-            f"{settings.home / 'clipper.toml'} (or CLIPPER_MODEL_REVISION) to a branch, tag or commit of "
-            f"{endpoint}/{name}/commits/main"
+            f"the model {name} has no revision {settings.revision or 'main'}: name it as {name}@REVISION in "
+            f"{_setting(settings)}, with a branch, tag or commit of {endpoint}/{name}/commits/main"
         )
     response = error.response if isinstance(error, HfHubHTTPError) else None
     status = response.status_code if response is not None else 0

@@ -86,8 +86,18 @@ class ShardWriter:
 
     @property
     def passed_over(self) -> set[str]:
-        """The ids of the files that vanished before they were read; looked up in one go, they may be many."""
-        return set(self._files_of(self.vanished).names()) if self.vanished else set()
+        """The ids of the files that this run leaves out, and the next one tries again.
+
+        They vanished before they were read; or they have good facts and cannot be decoded any more, so that
+        they lack the vector of a model. Looked up in one go, as they may be many.
+        """
+        lost = Keys.of(self.failed)
+        if not lost:
+            return set()
+        limits, skip = self.work.settings.limits, self.work.settings.skips_damaged
+        lost -= Keys.of(facts.failures(self.work.facts, lost, limits=limits, skip_damaged=skip))
+        lacking = reduce(or_, (lost - each.store.keys() for each in self.models), Keys.of(self.vanished))
+        return set(self._files_of(lacking).names())
 
     def find_changed_pixels(self) -> list[ModelVectors]:
         """Return the models with vectors to be made again: an earlier decoder gave other pixels.

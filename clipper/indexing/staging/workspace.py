@@ -31,6 +31,7 @@ from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
 from clipper.store.staged import ASSETS, INSIGHTS, MODEL_PARTS, Staged
 from clipper.store.tables import read_made_of
+from clipper.system import give_back_memory
 
 if TYPE_CHECKING:
     from clipper.annotations.kinds import LabelFiles
@@ -40,7 +41,7 @@ Progress = Callable[[str, int, int], None]
 # A run stops if more than this share of the published images are gone.
 MAX_GONE = 0.5
 # The reason why a file that was listed is not on the map, although it was never found to be damaged.
-VANISHED = "vanished while it was being read"
+VANISHED = "vanished while it was being read, or can no longer be decoded"
 
 
 @dataclass
@@ -379,13 +380,6 @@ def timed(name: str) -> Iterator[Step]:
     started = time.monotonic()
     yield step
     step.seconds = round(time.monotonic() - started, 3)
-
-
-def give_back_memory() -> None:
-    """Give memory that Arrow has freed back to the system: its pool would keep it beside what comes next."""
-    import pyarrow as pa
-
-    pa.default_memory_pool().release_unused()
 
 
 def refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None:

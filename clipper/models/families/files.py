@@ -138,8 +138,8 @@ def weights_of(folder: Path, *, is_open_clip: bool) -> list[Path]:
     if not weights:
         wanted = open_clip.WEIGHTS if is_open_clip else "model.safetensors"
         raise ModelError(
-            f"{folder} has no {wanted}; convert it with `save_pretrained` or name a revision "
-            "that has one (model_revision)"
+            f"{folder} has no {wanted}; convert it with `save_pretrained`, or name a revision that has one "
+            '(`model = "NAME@REVISION"`)'
         )
     return weights
 

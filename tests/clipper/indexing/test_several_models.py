@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import clipper
 from clipper.doctor import repair
@@ -19,7 +20,7 @@ from clipper.models.engines.calibration import Calibration
 from clipper.models.engines.record import write_choice
 from clipper.models.engines.towers import EXACT
 from clipper.models.of_atlas import find_made_by
-from clipper.settings import MAX_MODELS, Settings
+from clipper.settings import CONFIG_NAME, MAX_MODELS, Settings
 from clipper.similarity import codes
 from clipper.store import cluster_names, snapshots
 from clipper.store.home import Home
@@ -351,3 +352,25 @@ def test_the_share_of_common_neighbors_counts_those_that_are_there():
     one = np.array([[1, 2, -1], [0, 2, -1], [-1, -1, -1]])
     other = np.array([[2, 3, 1], [3, -1, -1], [-1, -1, -1]])
     assert share_of_neighbors(one, other, count=2).tolist() == [0.5, 0.0, 1.0]
+
+
+def test_an_image_that_can_no_longer_be_decoded_for_a_new_model_is_left_out_with_its_reason(
+    indexed_home: Path, two_models: Path, model_folder: Path, run_index: Index, name_models: Names
+):
+    Image.new("RGB", (400, 300), (200, 30, 90)).save(indexed_home / "images" / "large.png")
+    assert run_index(indexed_home)["atlas"].counts["images"] == IMAGES + 1
+    shutil.copytree(two_models / "other", indexed_home / "other")
+    name_models(indexed_home, model_folder, "other")
+    config = indexed_home / CONFIG_NAME
+    named = config.read_text()
+    config.write_text(f"{named}max_pixels = 100_000\n")
+    for _ in range(2):
+        steps = run_index(indexed_home)
+        assert steps["clip_embeddings"].failures.keys() == {"large.png"}
+        assert "max_pixels" in steps["clip_embeddings"].failures["large.png"]
+        with clipper.open(indexed_home, model="other") as atlas:
+            assert len(atlas) == IMAGES
+            assert "large.png" not in atlas.ids
+    assert not repair.diagnose(Settings.load(indexed_home)).before
+    config.write_text(named)
+    assert run_index(indexed_home)["atlas"].counts["images"] == IMAGES + 1

@@ -221,7 +221,7 @@ def test_a_gated_model_says_where_to_accept_its_terms(
 
 def test_a_wrong_name_and_a_wrong_revision_are_named(hub: FakeHub, tmp_path: Path):
     with pytest.raises(
-        ModelError, match=f"has no revision v9: set `model_revision`.*{NAME}/commits/main"
+        ModelError, match=f"has no revision v9: name it as {NAME}@REVISION in `model`.*{NAME}/commits/main"
     ) as told:
         fetched(tmp_path, "v9")
     assert not isinstance(told.value, HubError)
