@@ -54,7 +54,7 @@ def test_images_that_all_vanish_while_they_are_read_are_named_with_the_reason(
 
     monkeypatch.setattr(run, "embed_images", after_all_vanished)
     named = (
-        r"none of the 24 files is a usable image: \S+\.jpg vanished while it was being read; .* and 21 more"
+        r"none of the 24 files is a usable image: \S+\.jpg vanished while it was being read.*; .* and 21 more"
     )
     with pytest.raises(ImagesError, match=named):
         run_index(small_home)
