@@ -387,7 +387,7 @@ class SearchEngine(Published):
         with self._loading:
             ids = self._collection.ids(where=parts[0] if len(parts) == 1 else {"$and": parts})
         passes = np.zeros(len(self), bool)
-        passes[[self._rows[image_id] for image_id in ids]] = True
+        passes[[self._rows[image_id] for image_id in ids.to_pylist()]] = True
         return passes
 
     @cached_property

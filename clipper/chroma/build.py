@@ -128,6 +128,9 @@ def _build(folder: Path, rows: Rows, changes: _Changes, *, probes: "np.ndarray")
             if difference.changes or not changes.base:
                 _fill(address, part, difference, is_copy=changes.base is not None)
                 give_back_memory()
+            else:
+                with closing(Collection(address)) as collection:
+                    check_count(collection, part)
         if changes.base and changes.leave_graphs:
             ef, recall = changes.base.ef, changes.base.recall
             _configure(addresses, ef)
@@ -196,16 +199,25 @@ def apply(collection: Collection, rows: Rows, difference: Difference, *, is_empt
         some = difference.update[start : start + BATCH]
         ids = rows.ids.take(some).to_pylist()
         collection.update(ids, rows.metadata_of(some), earlier[0].at(start, len(some)))
-    for start in range(0, len(difference.write), BATCH):
-        some = difference.write[start : start + BATCH]
+    for start in range(0, len(difference.write), rows.at_once):
+        some = difference.write[start : start + rows.at_once]
         if is_empty:
             collection.add(*rows.batch(some))
         else:
             collection.write(*rows.batch(some), earlier[1].at(start, len(some)))
+    check_count(collection, rows)
+
+
+def check_count(collection: Collection, rows: Rows) -> None:
+    """Check that a collection holds as many rows as it should.
+
+    Raises:
+        StoreError: it does not.
+    """
     if (count := collection.count()) != len(rows):
         raise StoreError(
-            f"{collection.address} has {count} rows instead of {len(rows)}; "
-            "delete the store's collection folder and run `clipper index`"
+            f"{collection.address} has {count:,} rows instead of {len(rows):,}; run `clipper index` again, "
+            "which makes it anew"
         )
 
 

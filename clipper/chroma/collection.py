@@ -23,6 +23,7 @@ from clipper.store.tables import read_made_of
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 NAME = "images"
 # Changes after which Chroma writes the graph to disk: what it did not write, it makes anew from its log each
@@ -33,6 +34,8 @@ USUAL_SYNC = 1_000
 # Written with the graph: without it the other files beside it mean nothing.
 _GRAPH_WRITTEN = "index_metadata.pickle"
 _PAGE = 10_000
+# Numbers of the vectors that are searched for in one request: a server takes 40 MB, and these come as text.
+_REQUEST_NUMBERS = 1 << 20
 # What a collection on a server says of itself: the version that it holds, and the place of its home.
 HOLDS, OWNER = "clipper_version", "clipper_home"
 
@@ -152,18 +155,22 @@ class Collection:
         with _as_store_error(self.address):
             return int(self._collection.count())
 
-    def ids(self, *, where: Mapping[str, Any] | None = None) -> list[str]:
+    def ids(self, *, where: Mapping[str, Any] | None = None) -> "pa.ChunkedArray":
         """Return the ids of all rows within `where`, by pages: Chroma cannot return 100,000 at once.
 
         Raises:
             ClipperError: `where` is not a filter Chroma understands.
         """
-        found: list[str] = []
+        import pyarrow as pa
+
+        pages: list[pa.Array] = []
         asked: dict[str, Any] = {"where": dict(where)} if where else {}
+        offset = 0
         with _as_filter_error(where), _as_store_error(self.address):
-            while page := self._collection.get(limit=_PAGE, offset=len(found), include=[], **asked)["ids"]:
-                found += page
-        return found
+            while page := self._collection.get(limit=_PAGE, offset=offset, include=[], **asked)["ids"]:
+                pages.append(pa.array(page, pa.string()))
+                offset += len(page)
+        return pa.chunked_array(pages, pa.string())
 
     def get(self, ids: Sequence[str] | None = None, *, vectors: bool = False) -> dict[str, Any]:
         """Return what Chroma's `get` returns: `ids`, `metadatas` and, if asked, `embeddings`."""
@@ -195,15 +202,19 @@ class Collection:
         k = min(k, self.count())
         if k < 1 or not len(vectors):
             return [[] for _ in vectors]
-        with _as_filter_error(where), _as_store_error(self.address):
-            found = self._collection.query(
-                query_embeddings=vectors,
-                n_results=k,
-                where=dict(where) if where else None,
-                include=["distances"],
-            )
-        pairs = zip(found["distances"], found["ids"], strict=True)
-        return [list(zip(distances, ids, strict=True)) for distances, ids in pairs]
+        at_once = max(1, _REQUEST_NUMBERS // vectors.shape[1])
+        nearest: list[list[tuple[float, str]]] = []
+        for start in range(0, len(vectors), at_once):
+            with _as_filter_error(where), _as_store_error(self.address):
+                found = self._collection.query(
+                    query_embeddings=vectors[start : start + at_once],
+                    n_results=k,
+                    where=dict(where) if where else None,
+                    include=["distances"],
+                )
+            pairs = zip(found["distances"], found["ids"], strict=True)
+            nearest += [list(zip(distances, ids, strict=True)) for distances, ids in pairs]
+        return nearest
 
     def add(self, ids: Sequence[str], vectors: "np.ndarray", metadata: Sequence[Mapping[str, Any]]) -> None:
         """Write rows that are new."""
@@ -317,11 +328,17 @@ def _copied(address: Address, folder: Path) -> Address:
 def addresses_of(home: Home, version: str) -> list[Address]:
     """Return the addresses of a version that was built: one for each shard."""
     made_of = read_made_of(home.part("collection", version))
-    if servers := made_of.get("servers") or ([made_of["server"]] if "server" in made_of else []):
-        return [Address.at_server(**at) for at in servers]
+    if at_servers := on_servers(made_of):
+        return at_servers
     if home.copy:
         home.copy.fetch_collection(version)
     return in_folders(home.part("collection", version, ""), made_of.get("shards", 1))
+
+
+def on_servers(made_of: Mapping[str, Any]) -> list[Address]:
+    """Return the addresses on servers that a version was made of; none if it lies in the home."""
+    servers = made_of.get("servers") or ([made_of["server"]] if "server" in made_of else [])
+    return [Address.at_server(**at) for at in servers]
 
 
 def address_of(home: Home, version: str) -> Address:
@@ -409,6 +426,11 @@ def _as_store_error(address: Address) -> Iterator[None]:
         raise _missing(address) from error
     except ChromaError as error:
         raise StoreError(f"{address} cannot be used ({error}); run `clipper index` to rebuild it") from error
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # So Chroma's client says what it has no type for, as that a request is too large.
+        raise StoreError(f"{address} cannot be used ({error})") from error
 
 
 def _missing(address: Address) -> StoreError:

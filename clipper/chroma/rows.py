@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Near the most that Chroma takes at once.
 BATCH = 5_000
+# Numbers of the vectors in one request: a server takes 40 MB, and a number is 5.3 bytes on the way.
+_REQUEST_NUMBERS = 4 << 20
 # Rows whose digests are made at a time.
 _DIGESTED = 1 << 14
 _DIGEST_BYTES = 16
@@ -67,6 +69,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def at_once(self) -> int:
+        """How many rows go to Chroma in one request."""
+        return max(1, min(BATCH, _REQUEST_NUMBERS // self.vectors[:1].shape[1])) if len(self) else BATCH
 
     def batch(self, rows: "np.ndarray") -> Batch:
         """Return some rows as Chroma takes them; `rows` are (k,) integers."""

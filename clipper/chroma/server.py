@@ -31,7 +31,7 @@ from clipper.chroma.collection import (
 )
 from clipper.chroma.rows import Difference, Known, Rows
 from clipper.chroma.shards import AT_ONCE, open_all
-from clipper.errors import StoreError
+from clipper.errors import ServerError, StoreError
 from clipper.images.decode import PIXELS_VERSION
 from clipper.store import snapshots
 from clipper.store.home import Home
@@ -204,8 +204,6 @@ class Servers:
         That was noted when it was written. Where the note is of another version, as in a home that was
         restored from a backup, nothing but the ids on the server is known.
         """
-        import pyarrow as pa
-
         path = self._note_path(address.name)
         try:
             if is_written(path) and holds in (noted := read_made_of(path))["holds"]:
@@ -218,7 +216,7 @@ class Servers:
         except StoreError:
             pass  # the note is damaged
         with closing(Collection(address)) as collection:
-            return Known.only_ids(pa.array(collection.ids(), pa.string())), 0
+            return Known.only_ids(collection.ids().combine_chunks()), 0
 
     def _note(self, name: str, known: Known, holds: Sequence[str], worn: int) -> None:
         """Note what a collection holds, and what it may then say that it holds."""
@@ -258,8 +256,18 @@ class Servers:
             collection = Collection(slot.address)
             collection.label(labels)
             is_empty = False
-        with closing(collection):
-            apply(collection, rows, slot.difference, is_empty=is_empty)
+        try:
+            with closing(collection):
+                apply(collection, rows, slot.difference, is_empty=is_empty)
+        except ServerError:
+            raise
+        except StoreError:
+            if is_empty:
+                raise
+            # It does not hold what was noted: nothing of it can be relied on.
+            for path in notes_of(self.home, slot.address):
+                path.unlink(missing_ok=True)
+            return self._write(number, rows, None, version=version, model=model, ef=ef)
         return slot
 
     def _seal(self, slot: Slot, rows: Rows, version: str, model: str) -> Address:
@@ -287,6 +295,11 @@ def _report(slots: Sequence[Slot], ef: int, recall: float) -> Built:
         ef=ef,
         recall=recall,
     )
+
+
+def notes_of(home: Home, address: Address) -> tuple[Path, ...]:
+    """Return the files that note what a collection on a server holds; without them it is written whole."""
+    return tuple(home.part(_FOLDER, address.name, suffix) for suffix in (".parquet", ".json"))
 
 
 def home_servers(home: Home, urls: Sequence[str], *, key: str, owner: str, shards: int) -> Servers:

@@ -18,6 +18,7 @@ from clipper.system import give_back_memory
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 # Shards that are asked at once: a shard on a server answers while others do.
 AT_ONCE = 8
@@ -40,13 +41,16 @@ class Shards(ABC):
         """Count the rows."""
         return sum(self._each(lambda shard: shard.count()))
 
-    def ids(self, *, where: Mapping[str, Any] | None = None) -> list[str]:
+    def ids(self, *, where: Mapping[str, Any] | None = None) -> "pa.ChunkedArray":
         """Return the ids of all rows within `where`.
 
         Raises:
             ClipperError: `where` is not a filter Chroma understands.
         """
-        return [image_id for ids in self._each(lambda shard: shard.ids(where=where)) for image_id in ids]
+        import pyarrow as pa
+
+        of_shards = self._each(lambda shard: shard.ids(where=where))
+        return pa.chunked_array([page for ids in of_shards for page in ids.chunks], pa.string())
 
     def get(self, ids: Sequence[str] | None = None, *, vectors: bool = False) -> dict[str, Any]:
         """Return what Chroma's `get` returns: `ids`, `metadatas` and, if asked, `embeddings`."""

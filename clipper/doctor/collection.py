@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clipper.chroma.collection import Collection
-from clipper.chroma.rows import BATCH, Rows
+from clipper.chroma.rows import Rows
 from clipper.chroma.self_search import EQUAL, search_themselves
 from clipper.chroma.shards import Shards, open_version
 from clipper.errors import StoreError
@@ -70,8 +70,9 @@ def _differences(collection: Collection | Shards, rows: Rows) -> Iterator[str]:
     if (count := collection.count()) != len(rows):
         yield f"Chroma has {count:,} rows instead of {len(rows):,}"
     wrong = {"metadata": 0, "vectors": 0, "images": 0}
-    for start in range(0, len(rows), BATCH):
-        for name, more in _wrong(collection, rows, range(start, min(start + BATCH, len(rows)))).items():
+    for start in range(0, len(rows), rows.at_once):
+        part = range(start, min(start + rows.at_once, len(rows)))
+        for name, more in _wrong(collection, rows, part).items():
             wrong[name] += more
     for name, more in wrong.items():
         if more:

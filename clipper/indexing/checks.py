@@ -70,8 +70,6 @@ def files(work: Workspace) -> Finding:
 
 def counts(work: Workspace) -> Finding:
     """Check that metadata, projection and Chroma hold the ids of the usable images, no more and no less."""
-    import pyarrow as pa
-
     from clipper.chroma.shards import open_version
 
     wanted = work.members().ids
@@ -81,7 +79,7 @@ def counts(work: Workspace) -> Finding:
     }
     collection = open_version(work.home, work.require("collection"), in_turn=True)
     try:
-        held["collection"] = pa.chunked_array([pa.array(collection.ids(), pa.string())])
+        held["collection"] = collection.ids()
     finally:
         collection.close()
     lacking = {name: _differing(ids, wanted) for name, ids in held.items()}

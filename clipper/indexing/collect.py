@@ -4,16 +4,17 @@ What does not belong here: how a collection is made of rows (`chroma/build.py`).
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from clipper.chroma import build as local
 from clipper.chroma.build import COLLECTION_VERSION, Base
-from clipper.chroma.collection import Address, addresses_of, in_folders
+from clipper.chroma.collection import Address, addresses_of, in_folders, on_servers
 from clipper.chroma.ownership import Place
 from clipper.chroma.rows import Known, Rows, digest_rows
-from clipper.chroma.server import Servers, home_servers
+from clipper.chroma.server import Servers, home_servers, notes_of
 from clipper.errors import ServerError, StoreError
 from clipper.hashing import digest
 from clipper.images.decode import PIXELS_VERSION
@@ -23,7 +24,7 @@ from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.models import reference_texts
 from clipper.models.families.families import reads_text
 from clipper.settings import MAX_SHARDS
-from clipper.store import embeddings, facts
+from clipper.store import embeddings, facts, snapshots
 from clipper.store.home import Home
 from clipper.store.shards import REVISION, ShardStore
 from clipper.store.tables import is_written, read_made_of, read_parquet, verify, write_part
@@ -49,6 +50,10 @@ _UNREACHED = "the Chroma server does not answer, so its collection was not looke
 def collect(work: Workspace) -> Step:
     """Step 6, `chroma_collection`: write one row an image, with vector, metadata and position."""
     with timed("chroma_collection") as step:
+        anew = "collection" in work.staged.condemned
+        if anew:
+            for path in files_of(work.home, work.staged.collection):
+                snapshots.remove(path)
         work.drop_condemned("collection")
         staged = work.consistent()
         key, model, _ = work.embeddings()
@@ -58,7 +63,7 @@ def collect(work: Workspace) -> Step:
         if is_written(path) and _is_there(work, step):
             step.counts = {"rows": read_made_of(path)["rows"], "written": 0, "deleted": 0}
         else:
-            step.counts = _write_collection(work, step.version, made_of)
+            step.counts = _write_collection(work, step.version, made_of, anew=anew)
         step.counts |= read_made_of(path)["search"]
         work.stage(collection=step.version, collection_of=made_of)
     return step
@@ -87,8 +92,10 @@ def _is_there(work: Workspace, step: Step) -> bool:
         return True
 
 
-def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
-
+def _write_collection(
+    work: Workspace, version: str, made_of: Mapping[str, Any], *, anew: bool
+) -> dict[str, Any]:
+    """Write a version of the collection; `anew` if the last one that was made of the published was wrong."""
     key, _, store = work.embeddings()
     rows = stored_rows(work.home, made_of, store)
     probes = _probes(work, key, rows)
@@ -102,7 +109,8 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     else:
         shards = _shards(work, len(rows))
         folder = work.home.part("collection", version, "")
-        base = _base_collection(work, key, shards=shards, with_places=work.staged.gps)
+        with_places = work.staged.gps
+        base = None if anew else _base_collection(work, key, shards=shards, with_places=with_places)
         built = local.build(folder, rows, probes=probes, base=base, shards=shards)
         sidecar |= {"shards": shards} if shards > 1 else {}
         sidecar["files"] = graph_checksums(in_folders(folder, shards))
@@ -200,9 +208,12 @@ def restore_projection(home: Home, version: str) -> bool:
 
 
 def files_of(home: Home, version: str) -> tuple[Path, ...]:
-    """Return all files of one version of the collection."""
+    """Return all files of one version of the collection, and the notes of what servers hold of it."""
     path = home.part("collection", version)
-    return path, path.with_suffix(".json"), home.part("collection", version, "")
+    notes: list[Path] = []
+    with suppress(StoreError):  # what is damaged names none
+        notes = [note for at in on_servers(read_made_of(path)) for note in notes_of(home, at)]
+    return path, path.with_suffix(".json"), home.part("collection", version, ""), *notes
 
 
 def index_damage(home: Home, version: str) -> str | None:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial, partialmethod
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -19,13 +21,15 @@ from chroma_rows import made
 from homes import engine_of
 
 import clipper
-from clipper.chroma.collection import Address, Collection, told_by_server
+from clipper.chroma.collection import Address, Collection, addresses_of, told_by_server
 from clipper.chroma.rows import Rows
 from clipper.chroma.server import Servers
 from clipper.chroma.shards import open_all
-from clipper.errors import ServerError, SettingsError, StoreError
+from clipper.doctor.repair import diagnose, repair
+from clipper.errors import AuditError, ServerError, SettingsError, StoreError
 from clipper.indexing.run import Step
 from clipper.settings import CONFIG_NAME, Settings
+from clipper.store import snapshots
 from clipper.store.home import Home
 
 pytestmark = pytest.mark.linux  # ends a group of processes
@@ -292,6 +296,73 @@ def test_a_collection_whose_note_is_lost_or_of_another_version_is_put_right(
         _, after = build(servers_of(home, server, "lost"), home.name, generated(vectors[5:]))
         assert rows_at(after) == {str(i): float(i) for i in range(25)}
     assert len([name for name in told_by_server(server) if "lost" in name]) == 1
+
+
+@contextmanager
+def at_server(address: Address) -> Iterator[Any]:
+    """The collection as any other program sees it."""
+    import chromadb
+
+    url = urlsplit(address.place)
+    client = chromadb.HttpClient(url.hostname, url.port)
+    yield client.get_collection(address.name, embedding_function=None)
+
+
+def damage(address: Address, how: str) -> None:
+    with at_server(address) as collection:
+        image_id = collection.get(limit=1, offset=3, include=[])["ids"][0]
+        if how == "a row is lost":
+            collection.delete(ids=[image_id])
+        elif how == "a value is another":
+            collection.update(ids=[image_id], metadatas=[{"x": 99.0}])
+        else:
+            vector = collection.get([image_id], include=["embeddings"])["embeddings"][0]
+            collection.update(ids=[image_id], embeddings=[(-np.asarray(vector)).tolist()])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["a row is lost", "a value is another", "a vector is another"])
+def test_a_published_collection_that_is_damaged_is_repaired(served_home: Path, run_index: Index, how: str):
+    run_index(served_home)
+    home = Home(served_home)
+    damage(addresses_of(home, snapshots.current(home).parts["collection"])[0], how)
+    repaired = repair(Settings.load(served_home))
+    assert repaired.before
+    assert not repaired.after
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["a row is lost", "a vector is another"])
+def test_a_spare_collection_that_is_damaged_stops_one_run_at_most(
+    served_home: Path, run_index: Index, how: str
+):
+    run_index(served_home)
+    home = Home(served_home)
+    (spare,) = addresses_of(home, snapshots.current(home).parts["collection"])
+    image_id = next((served_home / "images").glob("*.jpg")).name
+
+    def edit(value: str) -> None:
+        (served_home / "images" / "metadata.json").write_text(json.dumps({image_id: {"note": value}}))
+
+    edit("first")
+    run_index(served_home)
+    damage(spare, how)
+    edit("second")
+    with suppress(AuditError):
+        run_index(served_home)
+    run_index(served_home)
+    assert not diagnose(Settings.load(served_home)).before
+
+
+def test_vectors_of_any_length_are_written_and_searched_for(tmp_path: Path, server: str):
+    vectors = np.random.default_rng(3).standard_normal((1_500, 4_096), np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    _, (at,) = servers_of(tmp_path, server, "long").build(
+        "1", generated(vectors), probes=vectors[:3], model="m"
+    )
+    with closing(Collection(at)) as collection:
+        found = collection.nearest_many(vectors[:1_000], k=1)
+    assert [near[0] for near in found] == [str(i) for i in range(1_000)]
 
 
 @pytest.mark.slow

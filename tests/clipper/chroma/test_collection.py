@@ -15,7 +15,7 @@ from clipper.chroma import build as collection_build
 from clipper.chroma.build import Base, Built
 from clipper.chroma.build import build as build_at
 from clipper.chroma.collection import USUAL_SYNC, Address, Collection, in_folders
-from clipper.chroma.rows import Known, Rows
+from clipper.chroma.rows import Known, Rows, shard_of
 from clipper.chroma.self_search import search_themselves
 from clipper.chroma.shards import open_all
 from clipper.doctor.repair import examine
@@ -74,7 +74,7 @@ def test_the_ids_of_all_rows_come_page_by_page(
     collection = opened(tmp_path / "c")
     for page in (7, 60, 1_000):  # the last one partly filled, none left over, all in one
         monkeypatch.setattr("clipper.chroma.collection._PAGE", page)
-        assert sorted(collection.ids()) == sorted(rows.ids.to_pylist())
+        assert sorted(collection.ids().to_pylist()) == sorted(rows.ids.to_pylist())
     collection.close()
 
 
@@ -277,10 +277,10 @@ def test_shards_answer_like_one_collection(
     addresses = in_folders(tmp_path / "many", 4)
     one, many = opened(tmp_path / "one"), open_all(addresses, in_turn=in_turn)
     assert all(0 < Collection(address).count() < 60 for address in addresses)
-    assert (many.count(), sorted(many.ids())) == (60, sorted(one.ids()))
+    assert (many.count(), sorted(many.ids().to_pylist())) == (60, sorted(one.ids().to_pylist()))
     for where in (None, {"parity": "even"}, {"x": {"$lt": 7.0}}, {"parity": "neither"}):
         assert many.nearest_many(probes, k=9, where=where) == one.nearest_many(probes, k=9, where=where)
-        assert sorted(many.ids(where=where)) == sorted(one.ids(where=where))
+        assert sorted(many.ids(where=where).to_pylist()) == sorted(one.ids(where=where).to_pylist())
     got, alone = many.get(["7.jpg", "none", "8.jpg"], vectors=True), one.get(["7.jpg", "8.jpg"], vectors=True)
     by_id = dict(zip(got["ids"], zip(got["metadatas"], got["embeddings"], strict=True), strict=True))
     for name, told, vector in zip(alone["ids"], alone["metadatas"], alone["embeddings"], strict=True):
@@ -322,6 +322,25 @@ def test_a_damaged_base_is_not_built_upon(tmp_path: Path, rows: Rows, unit_vecto
     after = made([*rows.ids.to_pylist(), "n"], vectors, [*rows.metadata_of(np.arange(60)), {"x": 1.0}])
     assert grown(tmp_path / "b", tmp_path / "a", rows, after, probes).written == 61
     assert len(held(tmp_path / "b")) == 61
+
+
+def test_a_damaged_shard_in_which_nothing_changed_is_made_again_too(
+    tmp_path: Path, rows: Rows, unit_vectors: Vectors
+):
+    probes = unit_vectors(5, seed=1)
+    first = build_at(tmp_path / "a", rows, probes=probes, shards=4)
+    lost = next(i for i in range(1, 60) if shard_of(rows.contents, 4)[i] != shard_of(rows.contents, 4)[0])
+    address = in_folders(tmp_path / "a", 4)[int(shard_of(rows.contents, 4)[lost])]
+    with closing(sqlite3.connect(address.folder / "chroma.sqlite3")) as connection:
+        connection.execute("DELETE FROM embeddings WHERE embedding_id = ?", (f"{lost}.jpg",))
+        connection.commit()
+    metadata = rows.metadata_of(np.arange(60))
+    metadata[0] = {"x": -1.0}
+    after = made(rows.ids.to_pylist(), rows.vectors, metadata)
+    base = Base(tmp_path / "a", Known.of(rows), ef=first.ef)
+    assert build_at(tmp_path / "b", after, probes=probes, base=base, shards=4).written == 60
+    with closing(open_all(in_folders(tmp_path / "b", 4))) as collection:
+        assert collection.count() == 60
 
 
 def test_a_collection_reports_the_ef_that_it_searches_with(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
