@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # The most that is kept: so many bytes, and this share of what is free on the disk.
 MAX_BYTES, FREE_SHARE = 16 << 30, 0.25
+# Bytes that one of several processes may write at a time.
+GRANT = 64 << 20
 
 
 class FetchedFiles:
@@ -25,14 +27,15 @@ class FetchedFiles:
     `known` are contents that need no decoding: theirs are not kept.
     """
 
-    def __init__(self, folder: Path, *, share: float = 1.0) -> None:
+    def __init__(self, folder: Path, *, grants: Path | None = None) -> None:
         """Take a folder, which need not be there yet.
 
         Args:
             folder: of the files.
-            share: of the room that this process may fill, where others write too.
+            grants: where several processes write: a folder of empty files. Who deletes one may write `GRANT`
+                bytes.
         """
-        self.folder, self._share = folder, share
+        self.folder, self._grants = folder, grants
         self.known: Container[ContentHash] = ()
         self._left: int | None = None  # bytes that may be written
         self._lock = threading.Lock()
@@ -50,7 +53,7 @@ class FetchedFiles:
             self._takes(-len(data))
         except OSError:  # the disk is full, or not writable: the run goes on without
             with self._lock:
-                self._left = 0
+                self._left, self._grants = 0, None
             with suppress(OSError):
                 path.unlink()
 
@@ -67,24 +70,49 @@ class FetchedFiles:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._left = None
 
+    def grant(self, folder: Path) -> None:
+        """Divide the room among processes: make the files that grant it, and the folders they write to.
+
+        Whoever made a folder may delete what others wrote to it.
+        """
+        folder.mkdir(parents=True)
+        for number in range(self.room() // GRANT):
+            (folder / str(number)).touch()
+        for number in range(256):
+            (self.folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+
     def _takes(self, size: int) -> bool:
         """Whether so many bytes may be written; they count from then on."""
         with self._lock:
             if self._left is None:
-                self._left = self._room()
-            if size > self._left:
-                return False
+                self._left = 0 if self._grants else self.room()
+            while size > self._left:
+                if not self._is_granted():
+                    return False
+                self._left += GRANT
             self._left -= size
             return True
 
-    def _room(self) -> int:
+    def _is_granted(self) -> bool:
+        """Whether another `GRANT` bytes may be written."""
+        for path in self._grants.iterdir() if self._grants and self._grants.is_dir() else ():
+            try:
+                path.unlink()
+            except FileNotFoundError:  # another process was faster
+                continue
+            except OSError:
+                return False
+            return True
+        return False
+
+    def room(self) -> int:
         """How many bytes may be written beside those that a stopped run left."""
         try:
             free = shutil.disk_usage(self.folder.parent).free
             used = sum(path.stat().st_size for path in self.folder.glob("*/*"))
         except OSError:
             return 0
-        return int(self._share * (min(MAX_BYTES, FREE_SHARE * (free + used)) - used))
+        return min(MAX_BYTES, int(FREE_SHARE * (free + used))) - used
 
     def _path(self, key: ContentHash) -> Path:
         name = key.hex()

@@ -9,12 +9,14 @@ from itertools import islice
 import clipper
 from clipper.images.files.fetched import FetchedFiles
 from clipper.images.files.found import FoundImage
+from clipper.indexing.cluster.arrays import SharedArray, save
 from clipper.indexing.cluster.connection import connected
-from clipper.indexing.cluster.shared import shared_folder
+from clipper.indexing.cluster.shared import SharedFolder, shared_folder
 from clipper.indexing.cluster.tasks import Work, Workers
 from clipper.indexing.files.hash_files import Outcome
-from clipper.indexing.files.hash_worker import HashSetup, HashTask, Kept, hash_task, prepare
+from clipper.indexing.files.hash_worker import GRANTS, HashSetup, HashTask, Kept, hash_task, prepare
 from clipper.settings import Settings
+from clipper.store.columns.keys import Keys
 from clipper.store.home import Home
 
 # Fewer files are hashed here sooner than a cluster is reached.
@@ -52,14 +54,19 @@ def hash_on_cluster(
         "home": settings.home.absolute(),
     }
     with connected(settings.dask) as client, shared_folder(Home(settings.home)) as shared:
-        kept = None
-        if fetched:
-            kept = Kept(str(fetched.folder.absolute()), 1 / max(1, len(client.nthreads())), shared)
+        kept = _kept(fetched, shared) if fetched else None
         setup = HashSetup(values, settings.limits, started, clipper.__version__, kept)
         stage = Work("hash", setup, prepare, hash_task)
         workers = Workers(client, settings.dask, stage, _tasks(files), note)
         for task, outcomes in workers.results():
             yield from zip(task.rows, task.images, outcomes, strict=True)
+
+
+def _kept(fetched: FetchedFiles, shared: SharedFolder) -> Kept:
+    """Say where workers keep what they fetch, and write what they must know of it."""
+    fetched.grant(shared.path / GRANTS)
+    known = fetched.known if isinstance(fetched.known, Keys) else Keys.of(fetched.known)
+    return Kept(str(fetched.folder.absolute()), shared, SharedArray(save(known.pairs, shared.path)))
 
 
 def _tasks(files: Iterator[tuple[int, FoundImage]]) -> Iterator[HashTask]:

@@ -15,24 +15,32 @@ from clipper.errors import ClipperError
 from clipper.images.archives.folder import open_images
 from clipper.images.files.fetched import FetchedFiles
 from clipper.images.files.found import FoundImage
+from clipper.indexing.cluster.arrays import SharedArray
 from clipper.indexing.cluster.checks import naming_this_worker, settings_here
 from clipper.indexing.cluster.faults import Fault, fault
 from clipper.indexing.cluster.shared import SharedFolder
 from clipper.indexing.files.hash_files import hash_here
 from clipper.settings import Settings
 from clipper.store.columns.entries import Entry
+from clipper.store.columns.keys import Keys
 
 if TYPE_CHECKING:
     from clipper.images.folder import ImageFolder
 
 
+GRANTS = "room"
+
+
 @dataclass(frozen=True)
 class Kept:
-    """Where a worker keeps what it fetches, its share of the room, and the run's folder on the same disk."""
+    """Where a worker keeps what it fetches, and the run's folder on the same disk.
+
+    In that folder lie `GRANTS`, and the content hashes of which nothing is kept, as the pairs of `Keys`.
+    """
 
     folder: str
-    share: float
     shared: SharedFolder
+    known: SharedArray
 
 
 @dataclass(frozen=True)
@@ -85,5 +93,6 @@ def _folder(location: str, max_bytes: int, kept: Kept | None) -> "ImageFolder":
     """Open the images folder, whose client serves all tasks of a worker."""
     folder = open_images(location, max_bytes=max_bytes)
     if kept and kept.shared.is_seen():
-        folder.fetched = FetchedFiles(Path(kept.folder), share=kept.share)
+        folder.fetched = FetchedFiles(Path(kept.folder), grants=kept.shared.path / GRANTS)
+        folder.fetched.known = Keys(kept.known.open(kept.shared.path))
     return folder

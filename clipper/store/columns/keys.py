@@ -30,6 +30,11 @@ class Keys(AbstractSet[bytes], Sequence[bytes]):  # noqa: PLW1641 - as a `set`, 
         self._pairs = pairs
         self._first = np.ascontiguousarray(pairs[:, 0])  # a search in it takes half as long
 
+    @property
+    def pairs(self) -> "np.ndarray":
+        """The hashes as `pairs_of` makes them, (n, 2) uint64."""
+        return self._pairs
+
     @classmethod
     def of(cls, keys: "Iterable[bytes] | pa.Array | pa.ChunkedArray") -> Self:
         """Make the set of some content hashes, in any order and with repetitions; none may be missing."""

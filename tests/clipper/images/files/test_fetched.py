@@ -40,12 +40,24 @@ def test_no_more_is_kept_than_there_is_room_for_with_what_a_stopped_run_left(
     assert put(FetchedFiles(tmp_path / "more"), ONE) == [None]
 
 
-def test_a_process_that_has_a_share_of_the_room_fills_no_more(
+def test_however_many_processes_write_no_more_is_kept_than_there_is_room_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(fetched, "MAX_BYTES", 4 * len(ONE))
-    files = FetchedFiles(tmp_path / "kept", share=0.25)
-    assert put(files, ONE, OTHER) == [ONE, None]
+    monkeypatch.setattr(fetched, "GRANT", len(ONE))
+    FetchedFiles(tmp_path / "kept").grant(tmp_path / "room")
+    contents = [bytes([number]) * len(ONE) for number in range(9)]
+    kept = [put(FetchedFiles(tmp_path / "kept", grants=tmp_path / "room"), each) for each in contents]
+    assert kept == [[each] for each in contents[:4]] + [[None]] * 5
+    assert put(FetchedFiles(tmp_path / "kept", grants=tmp_path / "gone"), contents[8]) == [None]
+
+
+def test_a_file_that_is_larger_than_one_grant_takes_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fetched, "MAX_BYTES", 40)
+    monkeypatch.setattr(fetched, "GRANT", 10)
+    FetchedFiles(tmp_path / "kept").grant(tmp_path / "room")
+    files = FetchedFiles(tmp_path / "kept", grants=tmp_path / "room")
+    assert put(files, b"x" * 25, b"y" * 15, b"z") == [b"x" * 25, b"y" * 15, None]
 
 
 def test_a_content_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

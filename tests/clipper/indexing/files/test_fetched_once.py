@@ -101,6 +101,20 @@ def test_a_cluster_that_sees_the_home_downloads_each_image_once(
 
 
 @pytest.mark.usefixtures("pictures")
+def test_a_cluster_that_hashes_all_files_again_keeps_no_known_content(
+    home: Path, local: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scanning, "CLUSTER_FROM", 5)
+    work = workspace(home, dask=local.scheduler_address)
+    scan_images(work)
+    embed_images(work, wanted=WANTED)
+    again = workspace(home, dask=local.scheduler_address, verify=True)
+    scan_images(again)
+    assert Counter(Tagged.asked) == dict.fromkeys(Tagged.store, 2)
+    assert not [path for path in again.folder.fetched.folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.usefixtures("pictures")
 def test_a_worker_that_does_not_see_the_home_keeps_nothing(
     home: Path, local: Any, monkeypatch: pytest.MonkeyPatch
 ):
@@ -108,7 +122,7 @@ def test_a_worker_that_does_not_see_the_home_keeps_nothing(
     monkeypatch.setattr(SharedFolder, "is_seen", lambda _: False)
     work = workspace(home, dask=local.scheduler_address)
     scan_images(work)
-    assert not work.folder.fetched.folder.exists()
+    assert not [path for path in work.folder.fetched.folder.rglob("*") if path.is_file()]
     steps = embed_images(work, wanted=WANTED)
     assert (steps["image_facts"].counts["new"], steps["image_facts"].failures) == (20, {})
     assert Counter(Tagged.asked) == dict.fromkeys(Tagged.store, 2)
