@@ -5,6 +5,7 @@ of all components: it compiles the module once and keeps it, not on every visit 
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property, partial
@@ -18,7 +19,11 @@ from bokeh.models import CustomJS
 from viewer.compat import LeanComponent
 from viewer.components.linking import link
 
+log = logging.getLogger(__name__)
+
 HERE = Path(__file__).parent
+# Messages of a component that wait for the page to load; no visitor sends as many.
+MOST_EARLY = 100
 Action = Callable[[Mapping[str, Any]], Any]
 _CSS_SPACE = re.compile(r"(?:\s|/\*.*?\*/)+", re.DOTALL)
 
@@ -56,6 +61,7 @@ class Component(LeanComponent):
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
         super().__init__(stylesheets=[style_sheet(name) for name in self._css], **params)
         self._actions = dict(actions or {})
+        self._early = 0  # messages before the page has loaded
 
     def script_url(self) -> str:
         """Return the URL of the script of all components."""
@@ -72,8 +78,17 @@ class Component(LeanComponent):
             return
         if pn.state.loaded:
             action(data)
-        else:
-            pn.state.onload(partial(action, data))
+        elif self._early < MOST_EARLY:
+            self._early += 1
+            pn.state.onload(partial(_act_late, action, data))
+
+
+def _act_late(action: Action, data: Mapping[str, Any]) -> None:
+    """Call an action that waited for the page; an error of it must not stop what else waits."""
+    try:
+        action(data)
+    except Exception:
+        log.exception("a message that came before the page had loaded could not be acted on")
 
 
 class Module:

@@ -2,12 +2,17 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import panel as pn
 import pytest
+from bokeh.document import Document
+from panel.io.state import set_curdoc
 
 from viewer.app import Viewer
-from viewer.components.base import Component
+from viewer.components.base import MOST_EARLY, Component
+from viewer.components.page.shortcuts import Shortcuts
 from viewer.dataset.dataset import Dataset
 from viewer.session.state import ViewState
 from viewer.session.steps import LINK_MODES, read_mode
@@ -38,6 +43,25 @@ def test_each_message_that_a_script_sends_has_an_action(
     assert len(sent) > 40
     assert {(kind, script) for kind, script in sent if kind not in answered | ELSEWHERE} == set()
     assert viewer.state.dataset is dataset
+
+
+def test_messages_that_come_before_the_page_has_loaded_are_acted_on_then_in_their_order() -> None:
+    document, done = Document(), []
+    document._session_context = lambda: SimpleNamespace(id="one", request=SimpleNamespace(path="/"))
+
+    def fail(_: Any) -> None:
+        raise OSError("the disk is away")
+
+    with set_curdoc(document):
+        component = Shortcuts(actions={"fail": fail, "do": lambda message: done.append(message["number"])})
+        component._handle_msg({"kind": "fail"})
+        for number in range(MOST_EARLY + 9):
+            component._handle_msg({"kind": "do", "number": number})
+        assert done == []
+        pn.state._on_load(document)
+        assert done == [*range(MOST_EARLY - 1)]
+        component._handle_msg({"kind": "do", "number": "after"})
+        assert done[-1] == "after"
 
 
 def test_the_modes_of_a_selection_have_the_same_names_in_scripts_and_in_python() -> None:

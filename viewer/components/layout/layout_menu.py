@@ -102,8 +102,8 @@ class LayoutMenu(Component):
                 self._state.arrangement = now.grow(dock, by, least=least, most=100 - map_least)
 
     def _narrow(self, message: Mapping[str, Any]) -> None:
-        """Note whether the page is narrow. A page is not told of changes that come before it has loaded."""
-        pn.state.onload(lambda: setattr(self._state, "narrow", message.get("on") is True))
+        """Note whether the page is narrow."""
+        self._state.narrow = message.get("on") is True
 
 
 def _dock(arrangement: Arrangement, dock: Dock) -> dict[str, Any]:

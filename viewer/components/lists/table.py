@@ -6,11 +6,9 @@ It shows the list that the gallery shows, in the same order. What does not belon
 
 from collections import deque
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
-import panel as pn
 import param
 
 from viewer.components.base import Action, Component
@@ -53,9 +51,8 @@ class Table(Component):
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
         self._picker = Picker()
         own = {
-            # A page is told of no change before it has loaded: its first rows wait for that.
-            "window": lambda message: pn.state.onload(partial(self._window, message)),
-            "sort": self._sort, "columns": self._choose, "copy": self._copy, **self._picker.actions,
+            "window": self._window, "sort": self._sort, "columns": self._choose, "copy": self._copy,
+            **self._picker.actions,
         }  # fmt: skip
         super().__init__(actions={**own, **(actions or {})}, **params)
         self._names: list[str] | None = None  # None: those of the first view
@@ -122,14 +119,11 @@ class Table(Component):
         sort_by(self._state, message.get("column"), ascending=message.get("ascending") is True)
 
     def _choose(self, message: Mapping[str, Any]) -> None:
-        """Show these columns, in this order; none: those of the first view.
-
-        A page asks for the columns of its last visit while it loads, and is told of changes only afterwards.
-        """
+        """Show these columns, in this order; none: those of the first view."""
         names = message.get("names")
         if isinstance(names, list) and all(isinstance(name, str) for name in names):
             self._names = list(dict.fromkeys(names))[:MAX_COLUMNS] or None
-            pn.state.onload(self._update)
+            self._update()
 
     def _copy(self, _message: Mapping[str, Any]) -> None:
         """Offer the selected images of the list as text, or all of the list if none of them is selected."""
