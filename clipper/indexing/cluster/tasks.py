@@ -259,6 +259,8 @@ class Workers:
         try:
             return ended.future.result()
         except KilledWorker as error:
+            if ended.task is None:
+                raise ClusterSetupError("it dies while it gets ready; see its log (memory?)") from error
             raise ClusterError(
                 f"workers of the Dask cluster {self.address} died again and again of the same task, "
                 f"{self.work.name}; see their logs (memory?), {UNSET}"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -61,6 +62,15 @@ def able_but_the_first(_: Setup) -> str | Fault:
     if name_of_worker() != "0":
         return ""
     return Fault(get_worker().address, ClusterSetupError("it has other decoders"))
+
+
+def able_but_the_first_dies(_: Setup) -> str | Fault:
+    """As the scheduler says it of a worker that comes back at its old address and dies again and again."""
+    from distributed import KilledWorker, get_worker
+
+    if name_of_worker() != "0":
+        return ""
+    raise KilledWorker("check", SimpleNamespace(address=get_worker().address), 3)
 
 
 def unable(_: Setup) -> Fault:
@@ -131,16 +141,20 @@ def test_workers_that_come_late_are_all_kept_busy(
     assert max(map(len, busy)) == 4
 
 
+@pytest.mark.parametrize(
+    ("prepare", "why"),
+    [(able_but_the_first, "it has other decoders"), (able_but_the_first_dies, "it dies while it gets ready")],
+)
 def test_a_worker_that_cannot_do_the_work_gets_none_and_the_others_go_on(
-    entries: Entries, faked: Callable[..., None], decode: Decode
+    entries: Entries, faked: Callable[..., None], decode: Decode, prepare: Callable[[Setup], Any], why: str
 ):
-    faked(able_but_the_first)
+    faked(prepare)
     notes: list[str] = []
     with threads(3) as local:
         by = {result.reason for result in decode(local, entries[:20], notes)}
     assert by == {"1", "2"}
     (line,) = (note for note in notes if "gets no work" in note)
-    assert line.endswith("gets no work: it has other decoders")
+    assert f"gets no work: {why}" in line
 
 
 def test_a_worker_that_fails_later_gives_its_batches_to_others(
