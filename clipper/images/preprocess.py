@@ -162,14 +162,31 @@ class Transform:
 
     def normalise(self, pixels: "torch.Tensor") -> "torch.Tensor":
         """Normalise (n, s, s, 3) uint8 to (n, 3, s, s) float32, with the training's mean and deviation."""
+        return Normalisation(self, pixels.device)(pixels)
+
+    @property
+    def has_usual_scale(self) -> bool:
+        """Whether colours become numbers from 0 to 1 before mean and deviation, as with most models."""
+        return self.rescale == _RESCALE
+
+
+class Normalisation:
+    """A transform's normalisation on one device. It copies nothing there when it is called."""
+
+    def __init__(self, transform: Transform, device: "torch.device") -> None:
+        """Copy mean and deviation to the device."""
         import torch
 
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1)
-        std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1)
+        self._rescale, self._is_usual = transform.rescale, transform.has_usual_scale
+        self._mean = torch.tensor(transform.mean, device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(transform.std, device=device).view(1, 3, 1, 1)
+
+    def __call__(self, pixels: "torch.Tensor") -> "torch.Tensor":
+        """Normalise (n, s, s, 3) uint8 of the device to (n, 3, s, s) float32."""
         floats = pixels.permute(0, 3, 1, 2).float()
         # The quotient of CLIP's pixels, to the last bit: vectors of earlier runs stand beside new ones.
-        scaled = floats / 255.0 if self.rescale == _RESCALE else floats * self.rescale
-        return (scaled - mean) / std
+        scaled = floats / 255.0 if self._is_usual else floats * self._rescale
+        return (scaled - self._mean) / self._std
 
 
 def read_processor(folder: Path) -> tuple[Path, dict[str, Any]]:

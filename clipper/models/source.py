@@ -21,8 +21,9 @@ from clipper.settings import Settings
 from clipper.store.embeddings import FINGERPRINT_DIGITS
 
 # Bump it when the same pixels or the same text would give other vectors: the first for CLIP as it was always
-# read, the second for all other models.
-PREPROCESS_VERSION, PREPROCESS_VERSION_OF_OTHERS = "1", "2"
+# read, the second for all other models, the third for those of another scale of colours: a GPU overlooked that
+# scale once, and vectors that it made must not stand beside right ones.
+PREPROCESS_VERSION, PREPROCESS_VERSION_OF_OTHERS, PREPROCESS_VERSION_OF_OTHER_SCALES = "1", "2", "3"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -146,6 +147,8 @@ def _fingerprint(folder: Path, files: ModelFiles) -> str:
     """Return the fingerprint of the files that determine the vectors."""
     try:
         version = PREPROCESS_VERSION if files.read_as_before else PREPROCESS_VERSION_OF_OTHERS
+        if not files.transform.has_usual_scale:
+            version = PREPROCESS_VERSION_OF_OTHER_SCALES
         return fingerprint(files.identity, version=version)
     except OSError as error:
         path = Path(error.filename or folder)

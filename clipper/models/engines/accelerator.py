@@ -8,6 +8,8 @@ import logging
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from clipper.images.preprocess import Normalisation
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -49,9 +51,8 @@ class AcceleratedTower:
         # The patches' convolution is faster with the colours of a pixel side by side; so they arrive.
         converted = tower if self._is_exact else copy.deepcopy(tower).to(self._dtype)
         self._tower = converted.to(memory_format=torch.channels_last)
-        # Tensors of the device, made once: a graph may not copy from ordinary memory.
-        self._mean = torch.tensor(transform.mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(transform.std, device=device).view(1, 3, 1, 1)
+        # Made once: a graph may not copy from ordinary memory.
+        self._normalise = Normalisation(transform, device)
         shape = (PIECE, transform.crop_side, transform.crop_side, 3)
         pinned = device.type == "cuda"
         self._pinned = [torch.zeros(shape, dtype=torch.uint8, pin_memory=pinned) for _ in range(_SLOTS)]
@@ -130,8 +131,7 @@ class AcceleratedTower:
             torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if exactly else nullcontext(),
         ):
-            batch = (self._input.permute(0, 3, 1, 2).float() / 255.0 - self._mean) / self._std
-            features: torch.Tensor = self._tower(batch.to(self._dtype))
+            features: torch.Tensor = self._tower(self._normalise(self._input).to(self._dtype))
             return features.float()
 
     def _record(self) -> Any:

@@ -328,3 +328,42 @@ def test_a_score_that_is_no_number_is_reported(made: Made, tmp_path: Path):
     save_file(weights | {"logit_bias": weights["logit_bias"] * np.inf}, folder / "model.safetensors")
     with pytest.raises(ModelError, match="logit_bias is no number"):
         source(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("align", {}),
+        ("siglip", {}),
+        ("chinese_clip", {"do_rescale": False, "do_normalize": False}),
+        ("chinese_clip", {"rescale_factor": 0.01}),
+    ],
+)
+def test_a_gpu_normalises_as_the_cpu_does(made: Made, kind: str, changes: dict[str, Any]):
+    """On a CPU here; the passes are those of a GPU."""
+    import torch
+
+    from clipper.models.engines.accelerator import AcceleratedTower
+
+    encoder = Encoder(source(made(kind, **changes)), device="cpu")
+    side = encoder.transform.crop_side
+    crops = np.random.default_rng(1).integers(0, 256, (5, side, side, 3), np.uint8)
+    tower = encoder.image_tower()
+    run = AcceleratedTower("float32", tower, transform=encoder.transform, device=torch.device("cpu"))
+    features = run(crops)
+    on_gpu = features / np.linalg.norm(features, axis=1, keepdims=True)
+    assert (on_gpu * encoder.embed_pixels(crops)).sum(axis=1).min() >= 0.9999
+
+
+@pytest.mark.parametrize(("kind", "version"), [("siglip", b"2"), ("align", b"3")])
+def test_only_models_of_another_scale_of_colours_have_another_fingerprint(
+    made: Made, kind: str, version: bytes
+):
+    """A GPU overlooked that scale once: no vector of such a model may stand beside one of those."""
+    from hashlib import blake2b
+
+    found = source(made(kind))
+    state = blake2b(version, digest_size=16)
+    for path in found.files.identity:
+        state.update(path.name.encode() + path.read_bytes())
+    assert found.fingerprint == state.hexdigest()
