@@ -100,6 +100,8 @@ class ModelError(ClipperError):
     """The model cannot be found, fetched or used."""
 
 
+# The way out where a file of a model is malformed.
+ANOTHER_MODEL = "fetch the model's files again, or set `model` to another model"
 # Models that read words, for those who have one that does not.
 MODELS_WITH_TEXT = "openai/clip-vit-base-patch32 or google/siglip2-base-patch16-224"
 

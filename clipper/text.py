@@ -31,6 +31,17 @@ def one_line(text: str) -> str:
     return clean(line).strip(f"{_JOINERS} ")
 
 
+# Characters of an error's message that are of use to a person.
+_LONGEST_REASON = 300
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the message of a library's error in one line, cut if it is long; its kind if it has none."""
+    said = one_line(str(error)[: 10 * _LONGEST_REASON])[:_LONGEST_REASON]
+    # A missing key's whole message is the key.
+    return f"{type(error).__name__} {said}".rstrip() if isinstance(error, KeyError) or not said else said
+
+
 def short_line(text: str, *, what: str, most: int) -> str:
     """Clean a text that a person gives something: one line of at least one letter, and of `most` at most.
 

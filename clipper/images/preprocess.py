@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from clipper.errors import ModelError
+from clipper.errors import ANOTHER_MODEL, ModelError
+from clipper.text import reason_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,8 @@ MAX_SIDE = 4096  # pixels; image models take some hundreds
 # the same, with margins that are rounded as torchvision does. "squash": both of its sides, then whole pixels
 # of the middle.
 Fit = Literal["centre", "crop", "round", "squash"]
+# What a value of JSON that is not of its kind may raise where it is read.
+MALFORMED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
 # The settings of CLIP's image processor, for keys that a file lacks; sizes are then those of the model.
 CLIP_DEFAULTS: Mapping[str, Any] = {
     "do_center_crop": True,
@@ -33,6 +36,7 @@ CLIP_DEFAULTS: Mapping[str, Any] = {
     "image_std": (0.26862954, 0.26130258, 0.27577711),
 }
 _RESCALE = 1 / 255
+_RESAMPLING = range(6)  # Pillow's filters
 # An image that is resized to at most this many times the pixels of the crop is resized as a whole, to the
 # same pixels as the processor's. Of a longer one only the middle is: a pixel in thousands may be rounded to
 # the other side.
@@ -84,8 +88,10 @@ class Transform:
         path, config = read_processor(folder)
         try:
             return cls.from_config(config, image_size=image_size, defaults=defaults, fit=fit)
-        except (TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"{path} is not that of an image processor: {error}") from error
+        except MALFORMED as error:
+            raise ModelError(
+                f"{path} is not that of an image processor: {reason_of(error)}; {ANOTHER_MODEL}"
+            ) from error
 
     @classmethod
     def from_config(
@@ -99,7 +105,8 @@ class Transform:
         """Read the settings as transformers writes them.
 
         Raises:
-            ValueError, TypeError, AttributeError: a setting is malformed, or images stay of several sizes.
+            TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError: a setting is
+                malformed, or images stay of several sizes (`MALFORMED`).
         """
         asked = {**defaults, **{key: value for key, value in config.items() if value is not None}}
         if fit != "centre" and not asked.get("do_resize", True):
@@ -107,10 +114,13 @@ class Transform:
         side, squashed = _resized(asked, image_size)
         cropped = bool(asked.get("do_center_crop", False)) and config.get("do_center_crop", True) is not None
         crop_side = _side(asked.get("crop_size"), image_size) if cropped or not squashed else side
+        resample = int(asked.get("resample", 3))
+        if resample not in _RESAMPLING:
+            raise ValueError(f"resample is {resample}, and filters have the numbers 0 to {_RESAMPLING[-1]}")
         made = cls(
             side=side,
             crop_side=crop_side,
-            resample=int(asked.get("resample", 3)),
+            resample=resample,
             fit="squash" if squashed else fit,
             **_colours(asked),
         )
@@ -209,7 +219,8 @@ def read_before(folder: Path, *, image_size: int) -> Transform:
 
     Raises:
         ModelError: the file is damaged.
-        ValueError, TypeError, AttributeError: a setting is malformed.
+        TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError: a setting is
+            malformed (`MALFORMED`).
     """
     config = _read_own(folder / "preprocessor_config.json")
     known = {name: config[name] for name in ("resample", "image_mean", "image_std") if name in config}
@@ -229,8 +240,10 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
+    except RecursionError as error:
+        raise ModelError(f"{path} is not valid JSON: it is nested too deeply; {ANOTHER_MODEL}") from error
     except ValueError as error:
-        raise ModelError(f"{path} is not valid JSON: {error}") from error
+        raise ModelError(f"{path} is not valid JSON: {reason_of(error)}; {ANOTHER_MODEL}") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -262,6 +275,8 @@ def _colours(asked: Mapping[str, Any]) -> dict[str, Any]:
         mean = _colour([value + 1.0 for value in mean])
     if asked.get("include_top", False):  # EfficientNet's, a second division after the first
         std = _colour([value * again for value, again in zip(std, given[1], strict=True)])
+    if not all(map(math.isfinite, (rescale, *mean, *std))) or not all((rescale, *std)):
+        raise ValueError("rescale_factor, image_mean or image_std is 0, infinite or no number")
     return {"rescale": rescale, "mean": mean, "std": std}
 
 

@@ -21,8 +21,8 @@ from clipper.settings import Settings
 from clipper.store.embeddings import FINGERPRINT_DIGITS
 
 # Bump it when the same pixels or the same text would give other vectors: the first for CLIP as it was always
-# read, the second for all other models, the third for those of another scale of colours: a GPU overlooked that
-# scale once, and vectors that it made must not stand beside right ones.
+# read, the second for all other models, the third for those of another scale of colours: a GPU overlooked
+# that scale once, and vectors that it made must not stand beside right ones.
 PREPROCESS_VERSION, PREPROCESS_VERSION_OF_OTHERS, PREPROCESS_VERSION_OF_OTHER_SCALES = "1", "2", "3"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 

@@ -7,10 +7,12 @@ running one (`models/encoder.py`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from reprlib import repr  # noqa: A004 - that of a value in a file may be of any length and depth
 from typing import Any, Literal
 
-from clipper.errors import ModelError
+from clipper.errors import ANOTHER_MODEL, ModelError
 from clipper.images.preprocess import CLIP_DEFAULTS, Fit
+from clipper.text import one_line
 
 # How a model's text-image similarity becomes a score: see `query.ScoreScale`.
 Score = Literal["clipscore", "sigmoid", "cosine"]
@@ -36,6 +38,8 @@ _PROCESSORS: Mapping[str, Mapping[str, Any]] = {
         "include_top": True,
     },
 }
+# More than any model has, and few enough that tensors of such a size can be asked for.
+_MOST_NUMBER = 1_000_000
 _SUFFIXES = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
 
 
@@ -151,7 +155,8 @@ def family_of(config: Mapping[str, Any], name: str) -> Family:
     Raises:
         ModelError: no model of this kind can be read.
     """
-    kind = str(config.get("model_type", "unknown"))
+    named = config.get("model_type", "unknown")
+    kind = one_line(named)[:60] if isinstance(named, str) else repr(named)
     if family := FAMILIES.get(kind):
         return family
     why = f": {_NOT_READ[kind]}" if kind in _NOT_READ else ""
@@ -163,7 +168,7 @@ def _number(config: Mapping[str, Any], keys: Keys, default: int) -> int:
     """Return a whole number of config.json; the first of a list, as sides of pictures may be written.
 
     Raises:
-        ModelError: it is no number.
+        ModelError: it is no number, or one that no model has.
     """
     value: Any = config
     for key in keys:
@@ -172,6 +177,8 @@ def _number(config: Mapping[str, Any], keys: Keys, default: int) -> int:
         value = value[0]
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ModelError(f"config.json: {'.'.join(keys)} is {value!r}, which is no number of its kind")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_NUMBER:
+        raise ModelError(
+            f"config.json: {'.'.join(keys)} is {repr(value)}, which is no number of its kind; {ANOTHER_MODEL}"
+        )
     return value

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from clipper.access import owner_of
-from clipper.errors import ModelError
-from clipper.images.preprocess import Transform, read_before, read_processor
+from clipper.errors import ANOTHER_MODEL, ModelError
+from clipper.images.preprocess import MALFORMED, Transform, read_before, read_processor
 from clipper.models.families import open_clip
 from clipper.models.families.families import FAMILIES, Family, family_of
 from clipper.query import ScoreScale
+from clipper.text import reason_of
 
 # What the hub is asked for. Weights in OpenCLIP's layout are fetched only where there are no others.
 FILES = ("*.json", "*.txt", "*.model", "model*.safetensors")
@@ -154,16 +155,18 @@ def _transform(folder: Path, family: Family, config: Mapping[str, Any]) -> Trans
 def _open_clip_transform(folder: Path, processor: Mapping[str, Any]) -> Transform:
     try:
         return Transform.from_config(processor, image_size=processor["crop_size"], fit="round")
-    except (TypeError, ValueError, AttributeError) as error:
+    except MALFORMED as error:
         path = folder / open_clip.CONFIG
-        raise ModelError(f"{path} is not that of an OpenCLIP model: {error}") from error
+        raise ModelError(
+            f"{path} is not that of an OpenCLIP model: {reason_of(error)}; {ANOTHER_MODEL}"
+        ) from error
 
 
 def _is_read_as_before(folder: Path, transform: Transform, config: Mapping[str, Any]) -> bool:
     """Whether an earlier Clipper, which looked at fewer settings, gave a CLIP the same pixels."""
     try:
         return transform == read_before(folder, image_size=FAMILIES["clip"].read_side(config))
-    except (TypeError, ValueError, AttributeError):
+    except MALFORMED:
         return False
 
 
@@ -196,8 +199,10 @@ def _scalar(weights: Sequence[Path], name: str) -> float:
                 return float(struct.unpack("<f", b"\0\0" + data[:2])[0])
             form = _FLOATS[entry["dtype"]]
             return float(struct.unpack(form, data[: struct.calcsize(form)])[0])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-            raise ModelError(f"{path} cannot be loaded: {error!r}") from error
+        except OSError as error:
+            raise ModelError(f"{path} cannot be loaded: {error.strerror or error}{owner_of(path)}") from error
+        except (*MALFORMED, struct.error) as error:
+            raise ModelError(f"{path} cannot be loaded: {reason_of(error)}; {ANOTHER_MODEL}") from error
     raise ModelError(f"{weights[0].parent} cannot be loaded: its weights lack {name}")
 
 
@@ -206,8 +211,10 @@ def _read_json(path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{path.parent} has no {path.name}: it is not a model folder") from None
+    except RecursionError as error:
+        raise ModelError(f"{path} is not valid JSON: it is nested too deeply; {ANOTHER_MODEL}") from error
     except ValueError as error:
-        raise ModelError(f"{path} is not valid JSON: {error}") from error
+        raise ModelError(f"{path} is not valid JSON: {reason_of(error)}; {ANOTHER_MODEL}") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}{owner_of(path)}") from error
     if not isinstance(config, dict):

@@ -8,9 +8,12 @@ layouts (`files.py`).
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from reprlib import repr  # noqa: A004 - that of a value in a file may be of any length and depth
 from typing import TYPE_CHECKING, Any
 
-from clipper.errors import ModelError
+from clipper.errors import ANOTHER_MODEL, ModelError
+from clipper.images.preprocess import MALFORMED
+from clipper.text import one_line, reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -50,8 +53,10 @@ def read_config(config: Mapping[str, Any], name: str) -> tuple[dict[str, Any], d
     """
     try:
         return _model_config(config["model_cfg"], name), _processor_config(config)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{name}: {CONFIG} is not that of an OpenCLIP model ({error!r})") from error
+    except MALFORMED as error:
+        raise ModelError(
+            f"{name}: {CONFIG} is not that of an OpenCLIP model ({reason_of(error)}); {ANOTHER_MODEL}"
+        ) from error
 
 
 def _model_config(config: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -61,9 +66,9 @@ def _model_config(config: Mapping[str, Any], name: str) -> dict[str, Any]:
             allowed = known.get(key, (None,))
             if allowed and value not in allowed:
                 raise ModelError(
-                    f"{name} is an OpenCLIP model whose {part} has {key} = {value!r}; only CLIP's own "
-                    "architecture with a plain vision transformer can be read from this layout. A copy in "
-                    "the layout of transformers may be on the hub"
+                    f"{name} is an OpenCLIP model whose {part} has {one_line(key):.60} = {repr(value)}; only "
+                    "CLIP's own architecture with a plain vision transformer can be read from this layout. A "
+                    "copy in the layout of transformers may be on the hub"
                 )
     if config.get("multimodal_cfg"):
         raise ModelError(f"{name} is an OpenCLIP model that writes captions (CoCa), which cannot be read")
