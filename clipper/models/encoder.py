@@ -4,19 +4,20 @@ What does not belong here: finding a model (`models/source.py`), what its files 
 choosing images, and keeping vectors (`store/embeddings.py`).
 """
 
+import copy
 import os
 import threading
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper.errors import ModelError, NoTextError
+from clipper.errors import ANOTHER_MODEL, ModelError, NoTextError
 from clipper.imports import collector_paused
 from clipper.models.engines.towers import EXACT, Engine
 from clipper.models.families import open_clip
 from clipper.models.families.tower import image_tower
 from clipper.models.source import ModelSource
-from clipper.text import clean
+from clipper.text import clean, reason_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 # OpenMP reads this when torch is imported. By default its threads spin while they wait, and take the cores
 # from the processes that decode the next images: on two cores embedding took four times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-_LONGEST_REASON = 400  # characters: torch lists each weight of another shape
 
 
 class Encoder:
@@ -51,7 +50,6 @@ class Encoder:
         """
         with collector_paused():
             import transformers
-            from safetensors import SafetensorError
             from transformers import AutoTokenizer  # noqa: F401 - seconds, paid here
 
             getattr(transformers, source.family.architecture)
@@ -62,9 +60,10 @@ class Encoder:
         self._lock = threading.Lock()
         try:
             self._model = _load(source).to(self.device)
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            why = " ".join(str(error).split())[:_LONGEST_REASON]
-            raise ModelError(f"{source.folder} cannot be loaded: {why}") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever transformers and torch do with a malformed configuration
+            raise ModelError(f"{source.folder} cannot be loaded: {_why(error)}") from error
         self._engine: Engine | None = None
 
     @cached_property
@@ -166,15 +165,27 @@ class Encoder:
         # Nothing in OpenCLIP's layout names the class for transformers; the tokens are CLIP's.
         kind = CLIPTokenizer if self.source.files.is_open_clip else AutoTokenizer
         try:
-            return kind.from_pretrained(self.source.folder, local_files_only=True)
-        except ImportError as error:
-            raise ModelError(
+            return kind.from_pretrained(self.source.folder, local_files_only=True, trust_remote_code=False)
+        except MemoryError:
+            raise
+        except Exception as error:  # of the tokenizers library, which has no class of its own for its errors
+            raise self._no_tokenizer(error) from error
+
+    def _no_tokenizer(self, error: Exception) -> ModelError:
+        """Say why the tokenizer cannot be loaded, and what to do."""
+        folder, said = self.source.folder, str(error)
+        if isinstance(error, ImportError) and "sentencepiece" in said.lower():
+            return ModelError(
                 f"the tokenizer of {self.source.name} needs the package sentencepiece: "
                 "pip install 'clipper[sentencepiece]'"
-            ) from error
-        except Exception as error:  # of the tokenizers library, which has no class of its own for its errors
-            why = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise ModelError(f"the tokenizer of {self.source.folder} cannot be loaded: {why}") from error
+            )
+        if "custom code" in said:
+            return ModelError(
+                f"the tokenizer of {folder} is code of its own (auto_map in tokenizer_config.json), and "
+                "Clipper runs no code that comes with a model: save a tokenizer of transformers there "
+                "(`save_pretrained`), or set `model` to another model"
+            )
+        return ModelError(f"the tokenizer of {folder} cannot be loaded: {_why(error)}")
 
     @cached_property
     def context(self) -> int:
@@ -204,8 +215,11 @@ def _load(source: ModelSource) -> Any:
     architecture = getattr(transformers, source.family.architecture)
     # A ViT's own pooling is trained for its classes, and most files lack it.
     options = {"add_pooling_layer": False} if architecture is transformers.ViTModel else {}
+    # Not the file: it may name code to fetch or to run.
+    config = architecture.config_class.from_dict(copy.deepcopy(dict(source.files.config)))
     model, loading = architecture.from_pretrained(
         source.folder,
+        config=config,
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
@@ -216,6 +230,13 @@ def _load(source: ModelSource) -> Any:
     if missing := sorted(loading["missing_keys"]):  # transformers would only warn, and use random ones
         raise ValueError(f"its weights lack {missing[0]} and {len(missing) - 1} more")
     return model.eval()
+
+
+def _why(error: Exception) -> str:
+    """Say why files cannot be loaded, and the way out; a full disk or memory is no fault of the files."""
+    said = reason_of(error)
+    is_machine = (isinstance(error, OSError) and error.errno) or "memory" in said.lower()
+    return said if is_machine else f"{said}; {ANOTHER_MODEL}"
 
 
 def find_device(device: str) -> "torch.device":

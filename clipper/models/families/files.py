@@ -33,6 +33,10 @@ _IDENTITY = (
 )  # fmt: skip
 # Files of which one holds a tokenizer; without one transformers makes an empty tokenizer.
 _TOKENIZERS = ("vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+# Entries of config.json, also of its parts, by which transformers would fetch or run code or other weights.
+_CHOOSE_CODE = ("auto_map", "use_pretrained_backbone", "experts_implementation", "_experts_implementation")
+_CHOOSE_ATTENTION = ("attn_implementation", "_attn_implementation")
+_PLAIN_ATTENTION = ("eager", "sdpa")  # those of torch; all others are packages, or kernels of the hub
 _FLOATS = {"F32": "<f", "F16": "<e", "F64": "<d"}
 _MOST_HEADER = 100_000_000  # bytes, safetensors' own limit
 
@@ -41,7 +45,8 @@ _MOST_HEADER = 100_000_000  # bytes, safetensors' own limit
 class ModelFiles:
     """A model folder as it was read.
 
-    `config` is config.json as transformers has it, also for other layouts. `identity` are the files that
+    `config` is config.json as transformers has it, also for other layouts, without the entries by which it
+    would choose code to fetch or to run. `identity` are the files that
     determine the vectors. `read_as_before` says that it is a CLIP that earlier versions of Clipper read
     as it is read now.
     """
@@ -74,6 +79,11 @@ def read_files(folder: Path, name: str) -> ModelFiles:
         transform = None
     family = family_of(config, name)
     weights = weights_of(folder, is_open_clip=is_open_clip)
+    if any(part.get("quantization_config") for part in (config, *config.values()) if isinstance(part, dict)):
+        raise ModelError(
+            f"{folder}: its weights are quantized (quantization_config in config.json), and cannot be read; "
+            "set `model` to a copy in float32, float16 or bfloat16, or to another model"
+        )
     if family.has_text and not has_tokenizer(folder, family):
         raise ModelError(
             f"{folder} has no tokenizer (tokenizer.json, or {_tokenizers_of(family)}), and without one all "
@@ -93,6 +103,18 @@ def read_files(folder: Path, name: str) -> ModelFiles:
         read_as_before=as_before,
         is_open_clip=is_open_clip,
     )
+
+
+def _without_code(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration without the entries by which the files of a model would choose code.
+
+    They change no vector by more than rounding: with them it is only computed in another way.
+    """
+    return {
+        key: _without_code(value) if isinstance(value, dict) else value
+        for key, value in config.items()
+        if key not in _CHOOSE_CODE and not (key in _CHOOSE_ATTENTION and value not in _PLAIN_ATTENTION)
+    }
 
 
 def has_open_clip_layout(folder: Path) -> bool:
@@ -209,6 +231,8 @@ def _scalar(weights: Sequence[Path], name: str) -> float:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text("utf-8"))
+        if isinstance(config, dict):
+            return _without_code(config)
     except FileNotFoundError:
         raise ModelError(f"{path.parent} has no {path.name}: it is not a model folder") from None
     except RecursionError as error:
@@ -217,6 +241,4 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is not valid JSON: {reason_of(error)}; {ANOTHER_MODEL}") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}{owner_of(path)}") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path} is no JSON object: it is not the configuration of a model")
-    return config
+    raise ModelError(f"{path} is no JSON object: it is not the configuration of a model")
