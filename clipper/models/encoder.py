@@ -5,6 +5,7 @@ choosing images, and keeping vectors (`store/embeddings.py`).
 """
 
 import copy
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -12,11 +13,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ANOTHER_MODEL, ModelError, NoTextError
+from clipper.images.preprocess import MALFORMED
 from clipper.imports import collector_paused
 from clipper.models.engines.towers import EXACT, Engine
 from clipper.models.families import open_clip
 from clipper.models.families.tower import image_tower
 from clipper.models.source import ModelSource
+from clipper.models.unit_vectors import have_length_one, require_length_one
 from clipper.text import clean, reason_of
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 # OpenMP reads this when torch is imported. By default its threads spin while they wait, and take the cores
 # from the processes that decode the next images: on two cores embedding took four times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+_logger = logging.getLogger(__name__)
 
 
 class Encoder:
@@ -65,6 +70,7 @@ class Encoder:
         except Exception as error:  # whatever transformers and torch do with a malformed configuration
             raise ModelError(f"{source.folder} cannot be loaded: {_why(error)}") from error
         self._engine: Engine | None = None
+        self._exact: Engine | None = None
 
     @cached_property
     def transform(self) -> "Transform":
@@ -101,10 +107,25 @@ class Encoder:
 
         Returns:
             (n, d) float32, rows L2-normalised.
+
+        Raises:
+            ModelError: the engine cannot run, or the model gives no vector for a crop.
         """
         with self._lock:
             engine = self._engine = self._engine or self.make_engine(self.engine_name)
-        return engine(pixels)
+        vectors = engine(pixels)
+        good = have_length_one(vectors)
+        if good.all():
+            return vectors
+        if engine.name != EXACT:
+            _logger.info("%d images overflow in %s: float32 embeds them", (~good).sum(), engine.name)
+            vectors[~good] = self._exact_engine()(pixels[~good])
+        return require_length_one(vectors, self.source, of="images")
+
+    def _exact_engine(self) -> Engine:
+        with self._lock:
+            self._exact = self._exact or self.make_engine(EXACT)
+            return self._exact
 
     def make_engine(self, name: str) -> Engine:
         """Make an engine for images.
@@ -134,22 +155,37 @@ class Encoder:
 
         Raises:
             NoTextError: the model embeds images only.
-            ModelError: its tokenizer cannot be loaded.
+            ModelError: its tokenizer cannot be loaded, or does not fit, or it gives no vector for a text.
         """
         import torch
 
         with self._lock, torch.inference_mode():
+            tokens = self._tokenize(texts).to(self.device)
+            # A tokenizer whose model was trained to read the padding, too, gives no mask.
+            asked = {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
+            output = self._model.get_text_features(**asked)
+        return require_length_one(_normalised(output.pooler_output), self.source, of="texts")
+
+    def _tokenize(self, texts: Sequence[str]) -> Any:
+        """Return the tokens of texts, cut to the model's context."""
+        folder = self.source.folder
+        try:
             tokens = self._tokenizer(
                 [clean(text) for text in texts],
                 padding="max_length" if self.source.family.pads else True,
                 truncation=True,
                 max_length=self.context,
                 return_tensors="pt",
-            ).to(self.device)
-            # A tokenizer whose model was trained to read the padding, too, gives no mask.
-            asked = {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
-            output = self._model.get_text_features(**asked)
-        return _normalised(output.pooler_output)
+            )
+        except MALFORMED as error:
+            raise ModelError(f"the tokenizer of {folder} cannot be used: {_why(error)}") from error
+        # A GPU that is asked for the vector of another token serves this process no more.
+        known = getattr(self._model.config.text_config, "vocab_size", None)
+        if known is not None and int(tokens["input_ids"].max()) >= known:
+            raise ModelError(
+                f"the tokenizer of {folder} has more tokens than the {known} of the model; {ANOTHER_MODEL}"
+            )
+        return tokens
 
     def tokens(self, text: str) -> int:
         """Count the tokens of a text, with those that begin and end it."""
@@ -190,6 +226,15 @@ class Encoder:
     @cached_property
     def context(self) -> int:
         """The most tokens that the model reads."""
+        try:
+            return self._read_context()
+        except MALFORMED as error:
+            raise ModelError(
+                f"the tokenizer of {self.source.folder}, or config.json, does not say how many tokens the "
+                f"model reads: {_why(error)}"
+            ) from error
+
+    def _read_context(self) -> int:
         text = self._model.config.text_config
         positions = int(text.max_position_embeddings)
         if self.source.family.architecture in {"CLIPModel", "SiglipModel"}:
@@ -197,9 +242,12 @@ class Encoder:
         if text.model_type in _ROBERTAS:  # their positions begin after that of the padding
             positions -= int(text.pad_token_id) + 1
         limits = (positions, int(self._tokenizer.model_max_length), self.source.family.context or positions)
+        if min(limits) < _LEAST_CONTEXT:
+            raise ValueError(f"{min(limits)} are too few")
         return min(limits)
 
 
+_LEAST_CONTEXT = 3  # a token between those that begin and end a text
 _ROBERTAS = ("altclip_text_model", "roberta", "xlm-roberta", "camembert")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipper.models.source import ModelSource
+from clipper.models.unit_vectors import require_length_one
 from clipper.text import clean
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class TextTower:
         """
         from tokenizers import Tokenizer
 
+        self._source = source
         config = json.loads((source.folder / "config.json").read_text("utf-8"))["text_config"]
         self._weights = _read_weights(source)
         self._act = _ACTIVATIONS[config.get("hidden_act", "quick_gelu")]
@@ -45,12 +47,17 @@ class TextTower:
         self.context = len(self._weights["text_model.embeddings.position_embedding.weight"])
 
     def embed_texts(self, texts: Sequence[str]) -> "np.ndarray":
-        """Embed texts, cut to the model's context: (n, d) float32, rows L2-normalised."""
+        """Embed texts, cut to the model's context: (n, d) float32, rows L2-normalised.
+
+        Raises:
+            ModelError: the model gives no vector for a text.
+        """
         import numpy as np
 
         vectors = np.stack([self._embed(clean(text)) for text in texts])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+        unit = np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+        return require_length_one(unit, self._source, of="texts")
 
     def tokens(self, text: str) -> int:
         """Count the tokens of a text, with those that begin and end it."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from clipper.errors import ClipperError, ClusterError, ClusterSetupError, StoreError
+from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError, StoreError
 from clipper.indexing.cluster import connection
 from clipper.indexing.cluster.connection import UNSET
 from clipper.indexing.cluster.faults import Fault
@@ -267,7 +267,7 @@ class Workers:
             ) from error
         except FutureCancelledError as error:
             raise self._gone() from error
-        except StoreError:  # of the home's disk, which this machine sees, too
+        except (StoreError, ModelError):  # of what this machine sees, too: the home's disk, the model's files
             raise
         except Exception as error:  # anything that may happen on a worker's machine
             if ended.task is None:  # it cannot even check itself

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from clipper.errors import ModelError
+from clipper.errors import ANOTHER_MODEL, ModelError
+from clipper.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,20 +91,28 @@ class Engine:
                 from clipper.models.engines.accelerator import AcceleratedTower
 
                 self._run = AcceleratedTower(name, tower, transform=transform, device=device)
-        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a model does with what a configuration asks of it
+            way_out = (
+                ANOTHER_MODEL if name == EXACT else 'set precision = "exact" (or CLIPPER_PRECISION=exact)'
+            )
             raise ModelError(
-                f"the model cannot run in {name} on {device}: {str(error).splitlines()[0]}; set precision = "
-                '"exact" (or CLIPPER_PRECISION=exact)'
+                f"the model cannot run in {name} on {device}: {reason_of(error)}; {way_out}"
             ) from error
 
     def __call__(self, pixels: "np.ndarray") -> "np.ndarray":
-        """Embed crops, (n, s, s, 3) uint8, n > 0: (n, d) float32, rows L2-normalised."""
+        """Embed crops, (n, s, s, 3) uint8, n > 0: (n, d) float32, rows L2-normalised.
+
+        A row whose features overflow in this precision has another length, or is not finite.
+        """
         import numpy as np
 
         with self._lock:
             features = self._run(pixels)
-        lengths = np.linalg.norm(features, axis=1, keepdims=True)
-        return np.ascontiguousarray(features / np.maximum(lengths, 1e-12))
+        with np.errstate(over="ignore", invalid="ignore"):
+            lengths = np.linalg.norm(features, axis=1, keepdims=True)
+            return np.ascontiguousarray(features / np.maximum(lengths, 1e-12))
 
     def _in_pieces(self, pixels: "np.ndarray") -> "np.ndarray":
         import numpy as np
@@ -153,7 +162,7 @@ def _for_cpu(name: str, tower: "torch.nn.Module", side: int) -> "tuple[torch.nn.
     """Return a copy of a tower in one precision, and the type of its input.
 
     A model may do with its layers what a replaced layer does not allow: it runs once here. In float32 it then
-    stays as it is.
+    stays as it is, and has to run so.
     """
     import torch
 
@@ -164,17 +173,19 @@ def _for_cpu(name: str, tower: "torch.nn.Module", side: int) -> "tuple[torch.nn.
     if name in ("bfloat16", "float16"):
         dtype = getattr(torch, name)
         return copy.deepcopy(tower).to(dtype), dtype
+    blank = torch.zeros(1, 3, side, side)
     linear = Int8Linear if name == "int8" else PackedLinear
     if not torch.backends.mkldnn.is_available():
         return tower, torch.float32
     made = _replaced(_sharing(tower), linear, projection=name == EXACT)
-    try:
-        with torch.inference_mode():
-            made(torch.zeros(1, 3, side, side))
-    except (AttributeError, RuntimeError, TypeError, NotImplementedError):
-        if name != EXACT:
-            raise
-        return tower, torch.float32
+    with torch.inference_mode():
+        try:
+            made(blank)
+        except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+            if name != EXACT:
+                raise
+            tower(blank)
+            return tower, torch.float32
     return made, torch.float32
 
 

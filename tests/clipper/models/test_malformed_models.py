@@ -174,3 +174,70 @@ def test_a_malformed_configuration_of_openclip_is_refused(
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     edit(folder, "open_clip_config.json", changes)
     refused(folder, "OpenCLIP model")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vision_config.hidden_act": "foo"},
+        {"text_config.hidden_act": "foo"},
+        {"vision_config": "x"},
+        {"vision_config": [1]},
+        {"vision_config.hidden_size": "x"},
+        {"vision_config.patch_size": 0},
+        {"vision_config.patch_size": 10**12},
+        {"vision_config.num_attention_heads": 0},
+        {"text_config.eos_token_id": "x"},
+        {"dtype": "evil"},
+    ],
+)
+def test_a_configuration_that_makes_no_model_is_refused(
+    copied: Callable[[str], Path], changes: dict[str, Any]
+):
+    folder = copied("clip")
+    edit(folder, "config.json", changes)
+    assert "set `model` to another" in refused(folder, "copy cannot be loaded: ")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), KeyboardInterrupt(), OSError(28, "No space left on device")]
+)
+def test_what_this_machine_lacks_is_not_laid_to_the_model(
+    copied: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, error: BaseException
+):
+    from clipper.models import encoder
+
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(encoder, "_load", fail)
+    if not isinstance(error, OSError):
+        with pytest.raises(type(error)):
+            use(copied("clip"))
+        return
+    assert refused(copied("clip"), "No space left on device").endswith("No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "changes"),
+    [
+        ("siglip", "tokenizer_config.json", {"pad_token": None}),
+        ("align", "tokenizer_config.json", {"model_max_length": "x"}),
+        ("align", "tokenizer_config.json", {"model_max_length": INFINITE}),
+        ("align", "tokenizer_config.json", {"model_max_length": 0}),
+    ],
+)
+def test_a_tokenizer_that_does_not_fit_is_refused(
+    copied: Callable[[str], Path], kind: str, name: str, changes: dict[str, Any]
+):
+    folder = copied(kind)
+    edit(folder, name, changes)
+    refused(folder, "the tokenizer of .*set `model` to another")
+
+
+def test_tokens_that_the_model_does_not_know_are_refused(copied: Callable[[str], Path]):
+    """On a GPU such a token would end the process's use of it."""
+    folder = copied("align")
+    words = (folder / "vocab.txt").read_text("utf-8")
+    (folder / "vocab.txt").write_text("".join(f"[unused{at}]\n" for at in range(600)) + words, "utf-8")
+    refused(folder, "the tokenizer of .* has more tokens than the 600 of the model")

@@ -17,7 +17,7 @@ import pytest
 from homes import engine_of
 
 import clipper
-from clipper.errors import ClusterError, ImagesError, SettingsError
+from clipper.errors import ClusterError, ImagesError, ModelError, SettingsError
 from clipper.images.child_tasks import DecodeResult
 from clipper.indexing.cluster import blocks, connection
 from clipper.indexing.cluster.shared import SharedFolder
@@ -99,6 +99,23 @@ def embed(settings: Settings) -> dict[str, Step]:
     with work.home.writing():
         scan_images(work)
         return embed_images(work)
+
+
+def test_a_model_that_gives_no_vectors_ends_the_run_in_one_line_and_stores_none(
+    workers: Any, home_of: Homes, model_folder: Path, tmp_path: Path
+):
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(model_folder, tmp_path / "damaged"))
+    weights = load_file(folder / "model.safetensors")
+    weights["visual_projection.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    home = home_of("there", 6)
+    on(home, workers.scheduler_address)
+    settings = Settings.load(home, model=str(folder))
+    with pytest.raises(ModelError, match=r"^the model .*damaged gives no vectors for \d of \d images"):
+        embed(settings)
+    assert not list((home / "store" / "embeddings").rglob("*.arrow"))
 
 
 @pytest.mark.slow
