@@ -14,7 +14,7 @@ from clipper.query_syntax import format_terms
 from clipper.store.tags import Edit
 from viewer.dataset.columns.filters import Filters
 from viewer.session.answers import Terms
-from viewer.session.state import ViewState
+from viewer.session.state import NO_LIMITS, ViewState
 from viewer.session.steps import SelectionStep
 
 MAX_CHANGES = 100
@@ -71,6 +71,10 @@ class Scene:
         """Whether another scene looks the same."""
         same = self.terms == other.terms and self.filters == other.filters and self.rest == other.rest
         return same and _same_rows(self.selection, other.selection)
+
+    def without_limits(self) -> "Scene":
+        """Return the scene with results of any similarity."""
+        return replace(self, rest={**self.rest, **NO_LIMITS})
 
     def with_rows(self, of: Callable[[np.ndarray], np.ndarray]) -> "Scene":
         """Return the scene where its images have other rows: `of` returns those of some rows."""
@@ -186,6 +190,21 @@ class History:
             else change
             for change in self._changes
         ]
+
+    def forget_limits(self) -> None:
+        """Forget all limits of similarity, and the changes that were of nothing else."""
+        changes = [
+            ViewChange(change.before.without_limits(), change.after.without_limits())
+            if isinstance(change, ViewChange)
+            else change
+            for change in self._changes
+        ]
+        stays = [
+            isinstance(change, TagChange) or not change.before.shows_the_same(change.after)
+            for change in changes
+        ]
+        self._at = sum(stays[: self._at])
+        self._changes = [change for change, still in zip(changes, stays, strict=True) if still]
 
     def forget_views(self) -> None:
         """Forget the changes of the view; those of tags stay."""

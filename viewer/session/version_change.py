@@ -27,7 +27,7 @@ from viewer.session.migration import (
     migrate_terms,
     new_rows,
 )
-from viewer.session.state import ViewState
+from viewer.session.state import NO_LIMITS, ViewState
 
 ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an image
 
@@ -66,6 +66,7 @@ def change_version(
     pairs = list(zip(again, state.history, strict=True))
     current = next((new for new, was in pairs if state.answer and was.terms == state.answer.terms), None)
     words = words if words is not None and words.words == state.words else None
+    limits = NO_LIMITS if old.model != dataset.model else {}  # similarities of two models differ in scale
     renamed = {old.tag_column_name: dataset.tag_column_name}
     colour = renamed.get(state.colour, state.colour)
     known = {*dataset.colour_choices_with(tags), ""}
@@ -87,6 +88,7 @@ def change_version(
         laid=laid,
         images=None,  # its rows are other images there: the list's worker makes another
         findings=known_findings(dataset),
+        **limits,
         **after,
     )
 

@@ -5,6 +5,7 @@ import shutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -239,3 +240,137 @@ def test_a_version_that_no_page_shows_is_forgotten_whichever_model_it_is_seen_by
     assert versions.load(home).version != shown.dataset.version
     gc.collect()
     assert seen() is None
+
+
+def limit_to_five(state: ViewState) -> float:
+    """List five results of the query in view, as a visitor does with the limit of similarity."""
+    state.min_similarity = float(np.sort(np.array(state.answer.similarities))[-5])
+    return state.min_similarity
+
+
+def test_limits_of_similarity_go_with_their_model(viewer: Viewer, choose: Callable[[str], None]):
+    state = viewer.state
+    viewer.searcher.ask("cat")
+    limit_to_five(state)
+    state.max_similarity = 0.9
+    assert state.answer.total == 5
+    choose("other")
+    assert (state.min_similarity, state.max_similarity) == (None, None)
+    assert state.answer.total == state.dataset.n
+    assert state.answer.in_range is None
+
+
+def test_a_new_version_of_the_same_model_keeps_the_limits_of_similarity(
+    two_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_index: Callable[[Path], dict]
+):
+    home = Path(shutil.copytree(two_models, tmp_path / "home"))
+    monkeypatch.setenv("CLIPPER_HOME", str(home))
+    viewer = Viewer(ViewState(dataset=versions.load(home)))
+    viewer.searcher.ask("cat")
+    limit = limit_to_five(viewer.state)
+    worst = viewer.state.dataset.atlas.ids[int(np.argmin(np.array(viewer.state.answer.similarities)))]
+    (home / "images" / worst).unlink()
+    run_index(home)
+    follower = Follower(state=viewer.state)
+    follower.check()
+    follower._handle_msg({"kind": "take"})
+    assert viewer.state.dataset.n == 23
+    assert (viewer.state.min_similarity, viewer.state.answer.total) == (limit, 5)
+
+
+def test_two_maps_share_the_limits_until_they_change_places(viewer: Viewer, choose: Callable[[str], None]):
+    state = viewer.state
+    viewer.searcher.ask("cat")
+    limit = limit_to_five(state)
+    state.beside = "other"
+    beside = viewer.beside_worker.beside
+    assert (state.min_similarity, state.answer.total) == (limit, 5)
+    assert beside.answer is state.answer
+    choose("other")
+    beside = viewer.beside_worker.beside
+    assert (state.min_similarity, state.answer.total) == (None, state.dataset.n)
+    assert beside.dataset.further_model == ""
+    assert beside.min_similarity is None
+    assert beside.answer is state.answer
+
+
+def test_undo_brings_back_no_limit_of_another_model(viewer: Viewer, choose: Callable[[str], None]):
+    state, undo = viewer.state, viewer.undo_worker
+    undo._restoring = False
+    viewer.searcher.ask("cat")
+    undo.record()
+    limit_to_five(state)
+    state.fold = True
+    undo.record()
+    choose("other")
+    undo.undo()
+    assert (state.min_similarity, state.fold) == (None, False)
+    undo.redo()
+    assert (state.min_similarity, state.fold) == (None, True)
+
+
+def test_a_limit_alone_is_no_step_of_undo_on_another_model(viewer: Viewer, choose: Callable[[str], None]):
+    state, undo = viewer.state, viewer.undo_worker
+    undo._restoring = False
+    viewer.searcher.ask("cat")
+    limit_to_five(state)
+    choose("other")
+    assert undo.titles == ("search “cat”", "")
+
+
+@pytest.fixture
+def page(two_models: Path) -> SimpleNamespace:
+    """A page that follows links, with its searches and the models that it changes to."""
+    state, url = ViewState(dataset=versions.load(two_models)), PageUrl()
+    follower = Follower(state=state)
+    url.follow(state, Searcher(state))
+    return SimpleNamespace(state=state, url=url, follower=follower)
+
+
+def test_a_link_gives_the_limits_of_the_model_that_it_names(page: SimpleNamespace):
+    state = page.state
+    page.url.open("?q=cat&cut=0.01,0.9&model=other")
+    assert state.dataset.further_model == "other"
+    assert (state.min_similarity, state.max_similarity) == (0.01, 0.9)
+    page.url.open("?q=cat&cut=0.02")  # as Back does
+    assert state.dataset.further_model == ""
+    assert (state.min_similarity, state.max_similarity) == (0.02, None)
+    page.url.open(f"?q=cat&cut=0.03&model={state.dataset.atlas.model}")
+    assert (state.dataset.further_model, state.min_similarity) == ("", 0.03)
+
+
+def test_a_link_to_a_model_that_the_atlas_lacks_gives_no_limits(page: SimpleNamespace):
+    page.url.open("?q=cat&cut=0.01&model=gone")
+    assert (page.state.answer.text, page.state.min_similarity) == ("cat", None)
+    page.url.open("?model=other")
+    page.url.open("?q=cat&cut=0.01&model=gone")
+    assert (page.state.dataset.further_model, page.state.min_similarity) == ("", None)
+
+
+def test_a_model_chosen_while_a_link_is_followed_gets_none_of_its_limits(
+    page: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+):
+    state, asked = page.state, []
+    monkeypatch.setattr(search, "in_background", lambda work, then, pool: asked.append((work, then, pool)))
+    page.url.open("?q=cat&cut=0.01")
+    state.model = "other"
+    assert (state.dataset.further_model, page.url.is_arriving) == ("other", True)
+    monkeypatch.undo()
+    for work, then, pool in asked:
+        then(pool.submit(work))
+    assert (state.answer.text, state.min_similarity) == ("cat", None)
+
+
+def test_a_link_whose_model_cannot_be_opened_gives_no_limits(
+    page: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*args: object, model: str, **others: object) -> object:
+        if model:
+            raise ClipperError("its map is damaged")
+        return load(*args, model=model, **others)
+
+    load = following.load
+    monkeypatch.setattr(following, "load", refuse)
+    page.url.open("?q=cat&cut=0.01&model=other")
+    assert (page.state.dataset.further_model, page.state.answer.text) == ("", "cat")
+    assert page.state.min_similarity is None

@@ -119,9 +119,12 @@ class PageUrl(Component):
 
     def _show(self, target: UrlState) -> None:
         state = self._state
-        self._target = target
         dataset = state.dataset
-        wanted = target.model if target.model in dataset.atlas.models[1:] else ""
+        first, *further = dataset.atlas.models
+        if target.model == first:
+            target = replace(target, model="")
+        wanted = target.model if target.model in further else ""
+        self._target = target = _shown_by(target, wanted)
         self._waits_for_model = wanted != dataset.further_model
         if self._waits_for_model:  # all else that the URL asks for follows in the other model's map
             state.model = wanted
@@ -160,7 +163,7 @@ class PageUrl(Component):
             return
         if self._target is not None and self._waits_for_model:
             if state.model == state.dataset.further_model:  # its map has come, or could not be opened
-                self._show(replace(self._target, model=state.model))
+                self._show(_shown_by(self._target, state.model))
             return
         if self._target is not None:
             self._arrive(self._target)
@@ -227,6 +230,7 @@ class PageUrl(Component):
     def _finish(self, target: UrlState) -> None:
         state = self._state
         row = state.dataset.row_of(target.opened) if target.opened else None
+        target = _shown_by(target, state.dataset.further_model)  # another may have been chosen meanwhile
         low, high = target.similarity if state.answer else (None, None)
         state.param.update(
             selected=row,
@@ -242,6 +246,11 @@ class PageUrl(Component):
         pushed = self._scene is not None and search != self.search
         self._scene = None
         self.param.update(search=search, arrivals=self.arrivals + 1, pushes=self.pushes + pushed)
+
+
+def _shown_by(target: UrlState, model: str) -> UrlState:
+    """Return what a URL asks for as a model shows it: limits of similarity are on the scale of one model."""
+    return target if target.model == model else replace(target, model=model, similarity=(None, None))
 
 
 def _repeat_steps(

@@ -113,11 +113,11 @@ class BesideWorker:
             call()
 
     def _follow(self, *events: Any) -> None:
-        """Show on the map beside what has changed on the page."""
+        """Show on the map beside what has changed on the page; an event may come after the next change."""
         beside, state = self.beside, self._state
         if beside is None or state.dataset is None or beside.dataset.version != state.dataset.version:
             return
-        news = {event.name: event.new for event in events}
+        news = {event.name: getattr(state, event.name) for event in events}
         beside.param.update(
             **{name: value for name, value in news.items() if getattr(beside, name) is not value}
         )

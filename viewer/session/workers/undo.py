@@ -150,9 +150,15 @@ class UndoWorker:
         self._tell(f"{change.title[:1].upper()}{change.title[1:]}")
 
     def _follow(self, old: Any, new: Any) -> None:
-        """Follow the selections to another version."""
+        """Follow the selections to another version, without limits on the scale of another model."""
+        if old is None:
+            return
+        if old.model != new.model:
+            self._now = self._now.without_limits()
+            self.history.forget_limits()
+            self._tell("")
         selections = self.history.selections()
-        if old is None or not selections:
+        if not selections:
             return
         rows = np.unique(np.concatenate(selections))
         if len(rows) > MOST_ROWS:
