@@ -42,6 +42,7 @@ class Answer:
     histogram: SimilarityHistogram | None = None
     in_parts: Mapping[str, int] = field(default_factory=dict)  # of a text longer than the context: its parts
     in_range: np.ndarray | None = None  # (a,) int64, the best rows within the range; None without a range
+    asked: float = 0.0  # when it was asked first, in seconds of `time.perf_counter`
 
     @cached_property
     def text(self) -> str:
@@ -72,6 +73,23 @@ class Answer:
             alike=(),
             in_range=None,
         )
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A query that had an answer by an earlier model, and has none by the model in view.
+
+    `seconds` and `asked` are of its first search, as of an `Answer`.
+    """
+
+    terms: Terms
+    seconds: float
+    asked: float
+
+    @property
+    def text(self) -> str:
+        """The query in its written form."""
+        return format_terms(self.terms)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Scene:
     def of(cls, state: ViewState) -> Self:
         """Return what a state shows."""
         return cls(
-            state.answer.terms if state.answer else (),
+            state.shown_terms,
             dict(state.filters),
             state.selection,
             tuple(state.steps),

@@ -12,7 +12,7 @@ import numpy as np
 from clipper.query_syntax import Term
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.dataset import Dataset
-from viewer.session.answers import Answer, Terms
+from viewer.session.answers import Answer, Terms, Unanswered
 from viewer.session.steps import Found, OneImage, SelectionStep
 
 MAX_MARKED = 2_000  # new images that get a mark; marks on more would say nothing
@@ -53,9 +53,14 @@ def migrate_selection(
     return rows if len(rows) else None
 
 
-def keep_duration(answer: Answer | None, before: Answer) -> Answer | None:
-    """Return a query's answer in another version with the duration of its first search."""
-    return replace(answer, seconds=before.seconds) if answer else None
+def keep_first_search(answer: Answer | None, before: Answer | Unanswered) -> Answer | None:
+    """Return a query's answer in another version with the duration and the time of its first search."""
+    return replace(answer, seconds=before.seconds, asked=before.asked) if answer else None
+
+
+def migrate_unanswered(queries: Iterable[Answer | Unanswered], moved: Mapping[str, str]) -> list[Unanswered]:
+    """Keep queries without their answers, and rename images in them: `moved` is old id to new."""
+    return [Unanswered(migrate_terms(each.terms, moved), each.seconds, each.asked) for each in queries]
 
 
 def migrate_steps(

@@ -77,7 +77,7 @@ def run_query(
     found = Answer(
         terms, np.empty(0, np.int64), np.empty(0, np.float32), float(hits.x), float(hits.y), 0.0,
         similarities, shorten(query_title(terms, dataset, names)), in_parts=in_parts,
-        histogram=similarity_histogram(similarities),
+        histogram=similarity_histogram(similarities), asked=started,
     )  # fmt: skip
     found = with_results(found, rank_dataset(dataset, similarities, listing or Listing()))
     return replace(found, seconds=time.perf_counter() - started)
@@ -252,7 +252,8 @@ class Searcher:
     def _search_again(self, event: Any) -> None:
         """Run a search that is under way in the version that replaced its own.
 
-        A query that the model before had no answer to is asked of the next one: that may read words.
+        A query that the model before had no answer to is asked of the next one: that may read words. Random
+        words reach another similarity by another model.
         """
         state = self._state
         if event.new is None:
@@ -260,6 +261,8 @@ class Searcher:
         is_other_model = event.old is not None and event.old.further_model != event.new.further_model
         if state.searching or (is_other_model and state.terms and state.answer is None):
             self.search(state.terms)
+        elif is_other_model and state.answer is not None:
+            self._measure_baseline()
 
     def _finish(self, number: int, listing: int, dataset: Dataset, done: "Future[ColouredAnswer]") -> None:
         state = self._state

@@ -31,7 +31,7 @@ from viewer.dataset.findings.findings import Findings, find_by_key
 from viewer.dataset.geometry.places import Places
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
 from viewer.dataset.versions import register_holder
-from viewer.session.answers import Answer, SimilarityColours, Upload
+from viewer.session.answers import Answer, SimilarityColours, Terms, Unanswered, Upload
 from viewer.session.arrangement import EXPLORE, PANELS, Arrangement
 from viewer.session.migration import News, new_rows
 from viewer.session.steps import SelectionStep
@@ -89,6 +89,10 @@ class ViewState(param.Parameterized):
     names = param.Boolean(default=True, doc="Whether the clusters have their names on the map.")
     answer = param.ClassSelector(class_=Answer, default=None, doc="The answer in view.")
     history = param.List(item_type=Answer, doc="The latest queries, newest first.")
+    unanswered = param.List(
+        item_type=Unanswered,
+        doc="Earlier queries that the model in view has no answer to; the next model is asked them again.",
+    )
     selected = param.Integer(default=None, allow_None=True, doc="The row of the open image.")
     hovered = param.Integer(default=None, allow_None=True, doc="The row under the pointer.")
     pointed = param.Integer(default=None, allow_None=True, doc="The row pointed at in the panel.")
@@ -321,11 +325,27 @@ class ViewState(param.Parameterized):
         selection = None if self.selection is None else self.selection[self.selection < n]
         return listable_mask(n, kept=self.kept, selection=selection)
 
+    @property
+    def queries(self) -> list[Answer | Unanswered]:
+        """Return the latest queries, newest first: also those that the model in view has no answer to."""
+        return sorted([*self.history, *self.unanswered], key=lambda each: -each.asked)[:MAX_HISTORY]
+
+    @property
+    def shown_terms(self) -> Terms:
+        """Return the terms of the query in view: it has an answer, or the model in view has none to it."""
+        if self.answer is not None:
+            return self.answer.terms
+        waits = not self.searching and any(each.terms == self.terms for each in self.unanswered)
+        return self.terms if waits else ()
+
     def show_answer(self, answer: Answer) -> None:
         """Show an answer and put it first in the history, which holds each query once."""
         earlier = [old.for_history() for old in self.history if old.terms != answer.terms]
         history = [answer, *earlier][:MAX_HISTORY]
-        self.param.update(answer=answer, history=history, searching=False, message="", marked=[])
+        unanswered = [each for each in self.unanswered if each.terms != answer.terms]
+        self.param.update(
+            answer=answer, history=history, unanswered=unanswered, searching=False, message="", marked=[]
+        )
 
     def update_answer(self, answer: Answer) -> None:
         """Show other results of the same query."""
@@ -335,12 +355,13 @@ class ViewState(param.Parameterized):
     def remove_query(self, text: str) -> None:
         """Remove a query from the map; if it is the one in view, cancel a search that runs."""
         history = [old for old in self.history if old.text != text]
+        unanswered = [old for old in self.unanswered if old.text != text]
         in_view = self.answer is not None and self.answer.text == text
-        self.param.update(history=history, **(NO_SEARCH if in_view else {}))
+        self.param.update(history=history, unanswered=unanswered, **(NO_SEARCH if in_view else {}))
 
     def clear_queries(self) -> None:
         """Remove all queries and cancel a search that runs."""
-        self.param.update(history=[], **NO_SEARCH)
+        self.param.update(history=[], unanswered=[], **NO_SEARCH)
 
     def add_upload(self, name: str, upload: Upload) -> None:
         """Keep an uploaded image; drop the oldest if there are too many."""

@@ -20,11 +20,12 @@ from viewer.session.answers import Answer, Terms
 from viewer.session.migration import (
     MAX_MARKED,
     News,
-    keep_duration,
+    keep_first_search,
     migrate_row,
     migrate_selection,
     migrate_steps,
     migrate_terms,
+    migrate_unanswered,
     new_rows,
 )
 from viewer.session.state import NO_LIMITS, ViewState
@@ -48,8 +49,8 @@ def change_version(
         state: of the page.
         dataset: the version.
         changes: from the version shown.
-        answers: the answers there to the queries of the history; None or missing: not known. An answer
-            has other terms than its query if images were renamed.
+        answers: the answers there to the queries of the history, by another model also to those that had
+            none; None or missing: not known. An answer has other terms than its query if images were renamed.
         tags: the rows of each tag there; None: the tag worker reads them.
         words: the column of the visitor's words there; None: the word worker makes it.
         laid: where images lie there on the axes in view; None: the axes' worker lays them out.
@@ -62,11 +63,14 @@ def change_version(
     gone = state.selected is not None and after["selected"] is None
     lost = old.label(state.selected) if gone else state.news.lost if state.news else ""
     news = News(state.news.changes.followed_by(changes) if state.news else changes, lost)
-    again = [keep_duration(answers.get(before.terms), before) for before in state.history]
-    pairs = list(zip(again, state.history, strict=True))
-    current = next((new for new, was in pairs if state.answer and was.terms == state.answer.terms), None)
+    is_other_model = old.model != dataset.model
+    queries = state.queries if is_other_model else state.history
+    again = [keep_first_search(answers.get(before.terms), before) for before in queries]
+    pairs = list(zip(again, queries, strict=True))
+    current = next((new for new, was in pairs if was.terms == state.shown_terms), None)
+    unanswered = [was for new, was in pairs if new is None] if is_other_model else state.unanswered
     words = words if words is not None and words.words == state.words else None
-    limits = NO_LIMITS if old.model != dataset.model else {}  # similarities of two models differ in scale
+    of_model = {"message": "", **NO_LIMITS} if is_other_model else {}  # similarities are on another scale
     renamed = {old.tag_column_name: dataset.tag_column_name}
     colour = renamed.get(state.colour, state.colour)
     known = {*dataset.colour_choices_with(tags), ""}
@@ -75,6 +79,7 @@ def change_version(
         **_migrate_filters(state, dataset, tags, words, renamed),
         colour=colour if colour in known else dataset.default_colour,
         history=[new if new is current else new.for_history() for new in again if new],
+        unanswered=migrate_unanswered(unanswered, changes.moved),
         answer=current,
         terms=migrate_terms(state.terms, changes.moved),
         baseline=None,
@@ -88,7 +93,7 @@ def change_version(
         laid=laid,
         images=None,  # its rows are other images there: the list's worker makes another
         findings=known_findings(dataset),
-        **limits,
+        **of_model,
         **after,
     )
 

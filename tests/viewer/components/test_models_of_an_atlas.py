@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from clipper.errors import ClipperError
+from clipper.errors import ClipperError, NoTextError
+from clipper.query import Query
 from clipper.query_syntax import parse
 from viewer.app import Viewer
 from viewer.components.map.controls import model_selects
@@ -20,7 +21,9 @@ from viewer.components.page.follower import Follower
 from viewer.components.page.links import parse_query_string, to_query_string
 from viewer.components.page.url import PageUrl
 from viewer.dataset import versions
+from viewer.dataset.dataset import Dataset
 from viewer.session import search
+from viewer.session.answers import Answer, Terms
 from viewer.session.search import Searcher
 from viewer.session.selection import SelectionSource, record_step, rows_of_target
 from viewer.session.state import ViewState
@@ -44,6 +47,21 @@ def choose(viewer: Viewer) -> Callable[[str], None]:
         follower.check()
 
     return chosen
+
+
+@pytest.fixture
+def images_only(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let the model "other" embed images only; its name."""
+    atlas = versions.load(viewer.state.dataset.atlas.settings.home, model="other").atlas
+    rank = atlas.rank
+
+    def rank_images(query: Query, **options: object) -> object:
+        if any(term.text for term in query.terms):
+            raise NoTextError("other")
+        return rank(query, **options)
+
+    monkeypatch.setattr(atlas, "rank", rank_images)
+    return "other"
 
 
 def everywhere() -> Outline:
@@ -374,3 +392,137 @@ def test_a_link_whose_model_cannot_be_opened_gives_no_limits(
     page.url.open("?q=cat&cut=0.01&model=other")
     assert (page.state.dataset.further_model, page.state.answer.text) == ("", "cat")
     assert page.state.min_similarity is None
+
+
+def test_a_look_at_a_model_without_words_loses_no_query(
+    viewer: Viewer, choose: Callable[[str], None], images_only: str
+):
+    state, stars = viewer.state, viewer.map.queries.source
+    for query in ("cat", "dog", "flag"):
+        viewer.searcher.ask(query)
+    state.selected = 3
+    choose(images_only)
+    assert (state.answer, state.history, list(stars.data["label"])) == (None, [], [])
+    assert "images only" in state.message
+    choose("")
+    assert [answer.text for answer in state.history] == ["flag", "dog", "cat"]
+    assert sorted(stars.data["label"]) == ["cat", "dog", "flag"]
+    assert (state.answer.text, state.selected, state.message) == ("flag", 3, "")
+    assert state.answer.similarities is not None
+    assert state.baseline is not None
+
+
+def test_queries_that_come_back_stand_below_those_that_were_asked_later(
+    viewer: Viewer, choose: Callable[[str], None], images_only: str
+):
+    state = viewer.state
+    first, second = (f"like:{state.dataset.atlas.ids[row]}" for row in (3, 4))
+    for query in ("cat", first, "dog"):
+        viewer.searcher.ask(query)
+    choose(images_only)
+    assert [answer.text for answer in state.history] == [first]
+    viewer.searcher.ask(second)
+    choose("")
+    assert [answer.text for answer in state.history] == [second, "dog", first, "cat"]
+    assert state.answer.text == second
+
+
+def test_the_last_query_that_a_model_without_words_was_asked_is_asked_again_of_the_next(
+    viewer: Viewer, choose: Callable[[str], None], images_only: str
+):
+    state = viewer.state
+    viewer.searcher.ask("cat")
+    choose(images_only)
+    viewer.searcher.ask("dog")
+    assert state.answer is None
+    choose("")
+    assert [answer.text for answer in state.history] == ["dog", "cat"]
+    assert state.answer.text == "dog"
+
+
+def test_queries_that_are_removed_do_not_come_back(
+    viewer: Viewer, choose: Callable[[str], None], images_only: str
+):
+    state = viewer.state
+    for query in ("cat", "dog"):
+        viewer.searcher.ask(query)
+    choose(images_only)
+    state.remove_query("cat")
+    choose("")
+    assert [answer.text for answer in state.history] == ["dog"]
+    choose(images_only)
+    state.clear_queries()
+    choose("")
+    assert (state.history, state.answer, state.message) == ([], None, "")
+
+
+def test_a_query_ended_on_a_model_without_words_stays_on_the_map_of_the_next(
+    viewer: Viewer, choose: Callable[[str], None], images_only: str
+):
+    state = viewer.state
+    viewer.searcher.ask("cat")
+    choose(images_only)
+    viewer.searcher.ask("")
+    choose("")
+    assert [answer.text for answer in state.history] == ["cat"]
+    assert state.answer is None
+
+
+def test_undo_does_not_see_a_look_at_a_model_without_words(
+    viewer: Viewer, choose: Callable[[str], None], images_only: str
+):
+    undo = viewer.undo_worker
+    undo._restoring = False
+    viewer.searcher.ask("cat")
+    choose(images_only)
+    choose("")
+    assert undo.titles == ("search “cat”", "")
+
+
+def test_undo_of_a_change_on_a_model_without_words_keeps_the_query(
+    viewer: Viewer, choose: Callable[[str], None], images_only: str
+):
+    state, undo = viewer.state, viewer.undo_worker
+    undo._restoring = False
+    viewer.searcher.ask("cat")
+    choose(images_only)
+    record_step(state, SelectionStep("replace", everywhere()), np.arange(5))
+    assert undo.titles[0] == "selection of 5 images"
+    undo.undo()
+    assert (state.selection, state.terms) == (None, parse("cat"))
+    undo.redo()
+    choose("")
+    assert (state.answer.text, len(state.selection)) == ("cat", 5)
+    undo.undo()
+    assert (state.answer.text, state.selection) == ("cat", None)
+    undo.undo()
+    assert state.answer is None
+
+
+def test_queries_follow_their_images_to_a_new_version_that_cannot_answer_them(
+    two_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_index: Callable[[Path], dict]
+):
+    home = Path(shutil.copytree(two_models, tmp_path / "home"))
+    monkeypatch.setenv("CLIPPER_HOME", str(home))
+    viewer = Viewer(ViewState(dataset=versions.load(home)))
+    state, follower = viewer.state, Follower(state=viewer.state)
+    answer = following.run_query
+
+    def answer_images(dataset: Dataset, terms: Terms, **options: object) -> Answer:
+        if dataset.further_model and any(term.text for term in terms):
+            raise NoTextError("other")
+        return answer(dataset, terms, **options)
+
+    for module in (following, search):
+        monkeypatch.setattr(module, "run_query", answer_images)
+    name = state.dataset.atlas.ids[3]
+    viewer.searcher.ask(f"cat like:{name}")
+    state.model = "other"
+    (home / "images" / name).rename(home / "images" / "renamed.jpg")
+    run_index(home)
+    state.message = ""
+    follower.check()
+    follower._handle_msg({"kind": "take"})
+    assert (state.dataset.row_of("renamed.jpg") is not None, state.message) == (True, "")
+    state.model = ""
+    assert [each.terms for each in state.history] == [parse("cat like:renamed.jpg")]

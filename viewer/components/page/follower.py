@@ -52,8 +52,8 @@ _comparing = threading.Lock()
 class VersionUpdate:
     """All that a session needs to change from the version `before` to another.
 
-    `answers` has the answer to each query in the other version; None: it could not be answered there, and
-    `error` says why.
+    `answers` has the answer to each query in the other version; None: it could not be answered there. For a
+    query that had an answer before, `error` says why.
     """
 
     before: str
@@ -76,6 +76,7 @@ def prepare_update(
     *,
     colour: str,
     queries: Sequence[Terms],
+    unanswered: Sequence[Terms] = (),
     waiting: VersionUpdate | None = None,
     uploads: Mapping[str, Upload] | None = None,
     words: tuple[str, ...] = (),
@@ -91,6 +92,7 @@ def prepare_update(
         shown: the version shown.
         colour: the column that colours it.
         queries: the queries of the history.
+        unanswered: the queries that the model shown has no answer to: another model is asked them.
         waiting: an update prepared before; it is returned if it still applies.
         uploads: the images of queries that are not in the dataset, by name.
         words: what the visitor's images are classified by.
@@ -104,19 +106,23 @@ def prepare_update(
     dataset = load(shown.atlas.settings.home, model=model, colour=colour)
     if (dataset.version, dataset.further_model) == (shown.version, shown.further_model):
         return None
-    if waiting and waiting.dataset is dataset and waiting.applies_to(shown, queries):
+    if dataset.model == shown.model:
+        unanswered = ()
+    if waiting and waiting.dataset is dataset and waiting.applies_to(shown, (*queries, *unanswered)):
         return waiting
     changes = _changes_between(shown, dataset)
     dataset.colouring(colour)
     suggest_queries(dataset)
     answers: dict[Terms, Answer | None] = {}
     message = ""
-    for terms in queries:
+    for terms in (*queries, *unanswered):
         renamed = migrate_terms(terms, changes.moved)
         try:
             answers[terms] = SEARCH_POOL.submit(run_query, dataset, renamed, uploads=uploads).result()
         except Exception as error:  # noqa: BLE001 - a query whose image was removed must not block the update
-            answers[terms], message = None, error_message(error)
+            answers[terms] = None
+            said = error_message(error)
+            message = said if terms in queries else message
     tags: TagRows = {}
     with suppress(ClipperError):  # the tag worker reports why they cannot be read
         tags = read_tag_rows(dataset)
@@ -182,8 +188,8 @@ class Follower(Component):
         queries = [answer.terms for answer in state.history]
         work = partial(
             prepare_update, state.dataset, colour=state.colour, queries=queries,
-            waiting=self._waiting, uploads=state.uploads, words=state.words, axes=state.axes,
-            zone=state.zone, model=state.model,
+            unanswered=[query.terms for query in state.unanswered], waiting=self._waiting,
+            uploads=state.uploads, words=state.words, axes=state.axes, zone=state.zone, model=state.model,
         )  # fmt: skip
         in_background(work, partial(self._checked, state.model), pool=VERSION_POOL)
 
@@ -229,7 +235,9 @@ class Follower(Component):
         state = self._state
         if update is None or state.dataset is None:
             return
-        if update.applies_to(state.dataset, [answer.terms for answer in state.history]):
+        is_other_model = update.dataset.model != state.dataset.model
+        queries = state.queries if is_other_model else state.history
+        if update.applies_to(state.dataset, [query.terms for query in queries]):
             change_version(
                 state,
                 update.dataset,

@@ -145,12 +145,12 @@ class PageUrl(Component):
         )
         if target.layout is not None:
             state.arrangement = target.layout
-        if target.terms and (state.answer is None or state.answer.terms != target.terms):
+        if target.terms and state.shown_terms != target.terms:
             self._waits_for_answer = True
             self._searcher.search(target.terms)
             return
         self._waits_for_answer = False
-        if not target.terms and (state.answer is not None or state.searching):
+        if not target.terms and (state.shown_terms or state.searching):
             self._searcher.search(())
         elif state.searching:
             self._searcher.give_up()

@@ -120,9 +120,8 @@ class UndoWorker:
     def _begins_another_search(self) -> bool:
         """Whether a search begins for other words or images than those of the answer in view."""
         state = self._state
-        shown = state.answer.terms if state.answer else ()
         asked = [term for term in state.terms if term.like not in state.unknown]
-        return state.searching and _sought(asked) != _sought(shown)
+        return state.searching and _sought(asked) != _sought(state.shown_terms)
 
     def _changed(self, *events: Any) -> None:
         names = {event.name for event in events}
