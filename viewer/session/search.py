@@ -258,7 +258,7 @@ class Searcher:
         state = self._state
         if event.new is None:
             return
-        is_other_model = event.old is not None and event.old.further_model != event.new.further_model
+        is_other_model = event.old is not None and event.old.model != event.new.model
         if state.searching or (is_other_model and state.terms and state.answer is None):
             self.search(state.terms)
         elif is_other_model and state.answer is not None:

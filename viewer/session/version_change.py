@@ -107,7 +107,7 @@ def _migrate_filters(
 ) -> dict[str, Any]:
     """Return the filters that another version has, and what passes; `column_names` is old to new."""
     renamed = {column_names.get(name, name): condition for name, condition in state.filters.items()}
-    if state.dataset.further_model != dataset.further_model:
+    if state.dataset.model != dataset.model:
         renamed.pop(CLUSTER, None)  # clusters of two models may be called alike, and are others
     facets = dataset.facets_with(tags, words) if renamed else {}
     filters = validate_filters(facets, renamed)

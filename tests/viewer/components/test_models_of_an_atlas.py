@@ -12,6 +12,7 @@ import pytest
 
 from clipper.errors import ClipperError, NoTextError
 from clipper.query import Query
+from clipper.query_filter import InRange
 from clipper.query_syntax import parse
 from viewer.app import Viewer
 from viewer.components.map.controls import model_selects
@@ -22,7 +23,7 @@ from viewer.components.page.links import parse_query_string, to_query_string
 from viewer.components.page.url import PageUrl
 from viewer.dataset import versions
 from viewer.dataset.dataset import Dataset
-from viewer.session import search
+from viewer.session import search, version_change
 from viewer.session.answers import Answer, Terms
 from viewer.session.search import Searcher
 from viewer.session.selection import SelectionSource, record_step, rows_of_target
@@ -526,3 +527,53 @@ def test_queries_follow_their_images_to_a_new_version_that_cannot_answer_them(
     assert (state.dataset.row_of("renamed.jpg") is not None, state.message) == (True, "")
     state.model = ""
     assert [each.terms for each in state.history] == [parse("cat like:renamed.jpg")]
+
+
+@pytest.fixture
+def reorder(
+    two_models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_index: Callable[[Path], dict],
+    name_models: Callable[..., None],
+) -> SimpleNamespace:
+    """A page, and what names the models of its home in another order and shows the new version."""
+    home = Path(shutil.copytree(two_models, tmp_path / "home"))
+    monkeypatch.setenv("CLIPPER_HOME", str(home))
+    state = Viewer(ViewState(dataset=versions.load(home))).state
+    follower, first = Follower(state=state), state.dataset.atlas.settings.models[0].model
+
+    def name(*models: object) -> None:
+        name_models(home, *models)
+        run_index(home)
+        follower.check()
+        follower._handle_msg({"kind": "take"})
+
+    return SimpleNamespace(state=state, name=name, first=first)
+
+
+@pytest.mark.parametrize("shown", ["other", ""])
+def test_models_in_another_order_leave_the_menu_on_the_model_in_view(reorder: SimpleNamespace, shown: str):
+    state = reorder.state
+    (first, _), before = model_selects(state), state.dataset.atlas.models[0]
+    state.model = shown
+    reorder.name("other", reorder.first)
+    assert state.dataset.atlas.models == ["other", before]
+    assert (state.dataset.atlas.model, state.model, first.value) == ("other", "", "")
+    assert list(first.options.values()) == ["", before]
+    first.value = before
+    assert (state.dataset.atlas.model, state.model, first.value) == (before, before, before)
+
+
+def test_a_filter_on_clusters_goes_with_its_model_whatever_the_order_of_models(
+    reorder: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+):
+    column = "agreement"  # stands for the clusters, which so few images do not have
+    monkeypatch.setattr(version_change, "CLUSTER", column)
+    state = reorder.state
+    state.model = "other"
+    state.filters = {column: InRange(0.0, 1.0)}
+    reorder.name("other", reorder.first)
+    assert [*state.filters] == [column]
+    reorder.name(reorder.first, "other")
+    assert (state.dataset.atlas.model != "other", state.filters) == (True, {})

@@ -79,9 +79,9 @@ def model_selects(state: ViewState) -> pn.Column:
         following = True
         models = state.dataset.atlas.models
         titles = _model_titles(models)
-        shown = state.model if state.model in models else ""
-        others = {title: name for title, name in titles.items() if name != (shown or models[0])}
         by = {title: "" if name == models[0] else name for title, name in titles.items()}
+        shown = state.model if state.model in by.values() else state.dataset.further_model
+        others = {title: name for title, name in titles.items() if name != (shown or models[0])}
         first.param.update(options=by, value=shown)
         second.param.update(
             options={"No other": "", **others},

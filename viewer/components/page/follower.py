@@ -248,5 +248,5 @@ class Follower(Component):
                 laid=update.laid if update.axes == state.axes else None,
             )
             state.message = update.error or state.message
-            if state.model not in update.dataset.atlas.models:  # the atlas has lost it
+            if state.model not in update.dataset.atlas.models[1:]:  # the first now, or the atlas has lost it
                 state.model = ""
