@@ -21,6 +21,7 @@ from clipper.insight.words.vocabulary import shipped_words
 from clipper.metadata.keys.find import find_images, several_images
 from clipper.models import reference_texts
 from clipper.models.engines.record import read_choice
+from clipper.models.engines.towers import EXACT
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
 from clipper.projection.axes import Axis, opposites_axis, text_value
@@ -327,9 +328,16 @@ class SearchEngine(Published):
         }
 
     def _precision(self, embeddings: str) -> dict[str, Any] | None:
-        """Return how a model's vectors are made; None if nothing was measured for them."""
+        """Return what was measured for a model's vectors, and the precision of new ones; None: nothing was.
+
+        No vector says how it was made: those from before the settings fixed a precision stay as they are.
+        """
         choice = read_choice(self.home.embeddings(embeddings))
-        return choice.to_dict() if choice else None
+        if choice is None:
+            return None
+        measured = EXACT if self.settings.precision == "exact" else choice.engine
+        new = measured if self.settings.dtype == "auto" else self.settings.dtype
+        return choice.to_dict() | {"new_vectors": new}
 
     def close(self) -> None:
         """Close Chroma's files and release this version: a run may delete it once another is published."""

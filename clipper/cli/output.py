@@ -84,12 +84,14 @@ def describe_precision(choice: Mapping[str, Any]) -> str:
     """Say in which precision an atlas's vectors are made, and what was measured when it was chosen.
 
     Args:
-        choice: a `Calibration` as a dictionary.
+        choice: a `Calibration` as a dictionary, with `new_vectors`, the precision of new vectors.
     """
+    engine, new = choice["engine"], choice["new_vectors"]
+    made = engine if new == engine else f"{new} by the settings, earlier ones may be {engine}"
     speeds = choice["images_per_second"]
     timed = ", ".join(f"{name} {speeds[name]:g}" for name in sorted(speeds, key=lambda each: -speeds[each]))
     return (
-        f"{choice['engine']}; {choice['overlap']:.1%} of the 10 nearest neighbours are those of float32 "
+        f"{made}; {choice['overlap']:.1%} of the 10 nearest neighbours are those of float32 "
         f"({choice['sample']} images compared); images per second: {timed} ({choice['machine']})"
     )
 

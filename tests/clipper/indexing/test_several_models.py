@@ -237,6 +237,30 @@ def test_info_tells_how_the_vectors_of_each_model_are_made(home: Path, command: 
     assert other["parts"]["projection"] == published.further[0].parts["projection"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "engine"), [('precision = "exact"', EXACT), ('dtype = "float16"', "float16")]
+)
+def test_info_tells_which_precision_the_settings_fix_for_new_vectors(
+    home: Path, command: Callable[..., tuple], setting: str, engine: str
+):
+    published = snapshots.published(Home(home))
+    for each, measured in zip(published.models, ("int8", engine), strict=True):
+        choice = Calibration(measured, 0.99, 60, "here", {EXACT: 10.0, measured: 30.0})
+        write_choice(Home(home).embeddings(each.embeddings), choice)
+    with (home / "clipper.toml").open("a") as file:
+        file.write(f"{setting}\n")
+    _, out, _ = command("info", "--home", home)
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert (
+        lines["vectors"]
+        .split(maxsplit=1)[1]
+        .startswith(f"{engine} by the settings, earlier ones may be int8; 99.0% of the 10 nearest")
+    )
+    assert f"dimensions); {engine}; 99.0%" in lines["further"]
+    known = json.loads(command("info", "--json", "--home", home)[1])["precision"]
+    assert (known["engine"], known["new_vectors"]) == ("int8", engine)
+
+
 def test_reports_exports_and_clusters_are_those_of_the_model_that_is_named(
     home: Path, tmp_path: Path, command: Callable[..., tuple]
 ):
