@@ -19,7 +19,6 @@ from clipper.errors import ClipperError
 from clipper.query import MAX_TEXT_LENGTH, Query, Scores
 from clipper.query_syntax import Term, default_weight, format_each, format_terms, parse
 from clipper.similarity.similarities import Similarities
-from viewer.dataset.columns.colouring import SIMILARITY
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, Listing, Ranked, rank, similarity_histogram
 from viewer.pools import BASELINE_POOL, RANK_POOL, SEARCH_POOL
@@ -84,10 +83,10 @@ def run_query(
 
 
 class ColouredAnswer(NamedTuple):
-    """An answer, and the colours of the map by it if the map is coloured by similarity."""
+    """An answer, and the colours by it of each map that is coloured by similarity."""
 
     answer: Answer
-    colours: SimilarityColours | None
+    colours: Mapping[Dataset, SimilarityColours]
 
 
 def answer_query(
@@ -96,15 +95,15 @@ def answer_query(
     *,
     listing: Listing,
     uploads: Mapping[str, Upload],
-    coloured: bool,
+    coloured: Sequence[Dataset],
 ) -> ColouredAnswer:
-    """Rank the images of a dataset for a query; if the map is coloured by similarity, make its colours, too.
+    """Rank the images of a dataset for a query; make the colours of the maps of `coloured`, too.
 
     Raises:
         ClipperError: see `run_query`.
     """
     answer = run_query(dataset, terms, listing=listing, uploads=uploads)
-    return ColouredAnswer(answer, SimilarityColours.of(answer, dataset) if coloured else None)
+    return ColouredAnswer(answer, {each: SimilarityColours.of(answer, each) for each in coloured})
 
 
 def rank_dataset(dataset: Dataset, similarities: Scores, listing: Listing) -> Ranked:
@@ -213,7 +212,7 @@ class Searcher:
         listing = state.listing(limited=not other_query)
         work = partial(
             answer_query, state.dataset, terms, listing=listing, uploads=state.uploads,
-            coloured=state.colour == SIMILARITY,
+            coloured=state.similarity_coloured(),
         )  # fmt: skip
         then = partial(self._finish, self._latest, self._listing, state.dataset)
         in_background(work, then, pool=SEARCH_POOL)
@@ -276,8 +275,7 @@ class Searcher:
         if state.answer is None or state.answer.terms != found.terms:
             state.param.update(**NO_LIMITS)
         state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
-        if colours is not None:
-            state.keep_colours(colours)
+        state.keep_colours(colours)
         state.show_answer(found)
         if relisted:  # what to list changed while the search ran
             self._relist()

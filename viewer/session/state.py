@@ -5,6 +5,7 @@ another version of the dataset (`version_change.py`).
 """
 
 import operator
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -195,6 +196,7 @@ class ViewState(param.Parameterized):
         super().__init__(**params)
         self._activate_panel()
         self._similar: SimilarityColours | None = None
+        self.map_beside: ViewState | None = None  # the state of another model's map; None: it is not shown
         register_holder(self)
 
     @param.depends("panel", watch=True)
@@ -260,9 +262,18 @@ class ViewState(param.Parameterized):
             self._similar = SimilarityColours.of(answer, self.dataset)
         return self._similar.colouring
 
-    def keep_colours(self, similar: SimilarityColours) -> None:
-        """Keep the colours of the next answer, which were made beside the event loop."""
-        self._similar = similar
+    def similarity_coloured(self) -> list[Dataset]:
+        """Return the datasets whose maps are coloured by similarity: the page's, and that beside it."""
+        if self.colour != SIMILARITY:
+            return []
+        shown = [self.dataset, *([self.map_beside.dataset] if self.map_beside else [])]
+        return [dataset for dataset in shown if dataset.version == self.dataset.version]
+
+    def keep_colours(self, similar: Mapping[Dataset, SimilarityColours]) -> None:
+        """Keep the colours of each map by the next answer, which were made beside the event loop."""
+        self._similar = similar.get(self.dataset, self._similar)
+        if self.map_beside is not None:
+            self.map_beside.keep_colours(similar)
 
     @property
     def colour_facet(self) -> Facet | None:

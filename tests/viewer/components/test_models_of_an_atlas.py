@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,6 @@ import pytest
 
 from clipper.errors import ClipperError, NoTextError
 from clipper.query import Query
-from clipper.query_filter import InRange
 from clipper.query_syntax import parse
 from viewer.app import Viewer
 from viewer.components.map.controls import model_selects
@@ -22,9 +22,10 @@ from viewer.components.page.follower import Follower
 from viewer.components.page.links import parse_query_string, to_query_string
 from viewer.components.page.url import PageUrl
 from viewer.dataset import versions
+from viewer.dataset.columns.colouring import SIMILARITY
 from viewer.dataset.dataset import Dataset
-from viewer.session import search, version_change
-from viewer.session.answers import Answer, Terms
+from viewer.session import search
+from viewer.session.answers import Answer, SimilarityColours, Terms
 from viewer.session.search import Searcher
 from viewer.session.selection import SelectionSource, record_step, rows_of_target
 from viewer.session.state import ViewState
@@ -565,15 +566,51 @@ def test_models_in_another_order_leave_the_menu_on_the_model_in_view(reorder: Si
     assert (state.dataset.atlas.model, state.model, first.value) == (before, before, before)
 
 
-def test_a_filter_on_clusters_goes_with_its_model_whatever_the_order_of_models(
-    reorder: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def coloured_by(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The model and the thread of all colours by similarity that are made."""
+    made, of = [], SimilarityColours.of
+
+    def recorded(answer: Answer, dataset: Dataset) -> SimilarityColours:
+        made.append((dataset.further_model, threading.current_thread().name))
+        return of(answer, dataset)
+
+    monkeypatch.setattr(SimilarityColours, "of", recorded)
+    return made
+
+
+def test_colours_by_similarity_of_both_maps_are_made_beside_the_event_loop(
+    viewer: Viewer, coloured_by: list[tuple[str, str]]
 ):
-    column = "agreement"  # stands for the clusters, which so few images do not have
-    monkeypatch.setattr(version_change, "CLUSTER", column)
-    state = reorder.state
-    state.model = "other"
-    state.filters = {column: InRange(0.0, 1.0)}
-    reorder.name("other", reorder.first)
-    assert [*state.filters] == [column]
-    reorder.name(reorder.first, "other")
-    assert (state.dataset.atlas.model != "other", state.filters) == (True, {})
+    state, main = viewer.state, threading.current_thread().name
+    state.param.update(beside="other", colour=SIMILARITY)
+    viewer.searcher.ask("cat")
+    beside = viewer.beside_worker.beside
+    shown = [each.colouring for each in (state, beside)]
+    assert sorted(model for model, _ in coloured_by) == ["", "other"]
+    assert main not in {thread for _, thread in coloured_by}
+    for each, colouring in zip((state, beside), shown, strict=True):
+        expected = SimilarityColours.of(state.answer, each.dataset).colouring
+        assert np.array_equal(colouring.values, expected.values)
+
+
+def test_a_map_that_is_opened_beside_has_its_colours_by_similarity_from_the_worker(
+    viewer: Viewer, coloured_by: list[tuple[str, str]]
+):
+    state, main = viewer.state, threading.current_thread().name
+    state.colour = SIMILARITY
+    viewer.searcher.ask("cat")
+    state.beside = "other"
+    assert viewer.beside_worker.beside.colouring is not None
+    assert [model for model, _ in coloured_by] == ["", "other"]
+    assert main not in {thread for _, thread in coloured_by}
+
+
+def test_a_search_makes_no_colours_for_a_map_beside_of_an_earlier_version(
+    viewer: Viewer, coloured_by: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+):
+    state = viewer.state
+    state.param.update(beside="other", colour=SIMILARITY)
+    monkeypatch.setattr(viewer.beside_worker.beside.dataset.atlas, "version", "an earlier one")
+    viewer.searcher.ask("cat")
+    assert [model for model, _ in coloured_by] == [""]

@@ -298,13 +298,25 @@ def test_a_query_becomes_one_line() -> None:
     assert normalize_spaces("  a\n\tred   heart ") == "a red heart"
 
 
-def test_a_filter_by_cluster_goes_with_its_model_and_the_others_stay() -> None:
-    first, other = (clustered(500, groups=5, parts=3) for _ in range(2))
-    first.models = other.models = ["first", "other"]
-    first.model, other.model = "first", "other"
+@pytest.mark.parametrize(
+    ("models", "shown", "stays"),
+    [
+        (["first", "other"], "other", False),
+        (["other", "first"], "other", False),
+        (["other", "first"], "first", True),
+    ],
+)
+def test_a_filter_by_cluster_goes_with_its_model_whatever_their_order_and_the_others_stay(
+    models: list[str], shown: str, stays: bool
+) -> None:
+    first, next_one = (clustered(500, groups=5, parts=3) for _ in range(2))
+    first.models, next_one.models = ["first", "other"], models
+    first.model = first.fingerprint = "first"
+    next_one.model = next_one.fingerprint = shown
     state = ViewState(dataset=Dataset(first))
     label = state.dataset.clusters.label_of(int(state.dataset.clusters.table.ids[0]))
-    by_group = AnyOf((first.points["group"][0],))
-    state.filters = {CLUSTER: AnyOf((label,)), "group": by_group}
-    change_version(state, Dataset(other), changes=DatasetChanges(unchanged=500))
-    assert state.filters == {"group": by_group}
+    by_group = {"group": AnyOf((first.points["group"][0],))}
+    by_cluster = {CLUSTER: AnyOf((label,))}
+    state.filters = by_cluster | by_group
+    change_version(state, Dataset(next_one), changes=DatasetChanges(unchanged=500))
+    assert state.filters == (by_cluster | by_group if stays else by_group)

@@ -6,14 +6,15 @@ the other at once. What does not belong here: drawing a map (`components/beside/
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from viewer.dataset.columns.colouring import SIMILARITY
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import load
 from viewer.pools import VERSION_POOL
-from viewer.session.answers import Answer
+from viewer.session.answers import Answer, SimilarityColours
 from viewer.session.background import failed, in_background
 from viewer.session.state import PLACED_BY, ViewState
 
@@ -40,6 +41,24 @@ class BesideState(ViewState):
         return replace(answer, x=x, y=y)
 
 
+class _Opened(NamedTuple):
+    """The dataset of the map beside, and its colours if it is coloured by similarity."""
+
+    dataset: Dataset
+    colours: SimilarityColours | None
+
+
+def _open(page: Dataset, model: str, *, colour: str, similar: Answer | None) -> _Opened:
+    """Open a dataset as another of its models sees it; make its colours by the similarities of an answer.
+
+    Raises:
+        ClipperError: it cannot be opened.
+    """
+    dataset = load(page.atlas.settings.home, model=model, colour=colour)
+    known = similar is not None and similar.similarities is not None and dataset.version == page.version
+    return _Opened(dataset, SimilarityColours.of(similar, dataset) if similar and known else None)
+
+
 class BesideWorker:
     """Keeps `beside`, the state of the map beside, in step with one session's state; None: there is none."""
 
@@ -56,7 +75,7 @@ class BesideWorker:
         """End the session: release what is large."""
         if self.beside is not None:
             self.beside.end()
-            self.beside = None
+            self.beside = self._state.map_beside = None
 
     def _update(self, *_events: Any) -> None:
         state = self._state
@@ -78,7 +97,8 @@ class BesideWorker:
             self._show(None)
             return
         model = "" if wanted == atlas.models[0] else wanted
-        work = partial(load, atlas.settings.home, model=model, colour=state.colour)
+        similar = state.answer if state.colour == SIMILARITY else None
+        work = partial(_open, state.dataset, model, colour=state.colour, similar=similar)
         in_background(work, partial(self._loaded, wanted), pool=VERSION_POOL)
 
     def _shows(self, wanted: str) -> bool:
@@ -87,20 +107,20 @@ class BesideWorker:
         shown, dataset = self.beside.dataset, self._state.dataset
         return bool(wanted) and shown.atlas.model == wanted and shown.version == dataset.version
 
-    def _loaded(self, wanted: str, done: "Future[Dataset]") -> None:
+    def _loaded(self, wanted: str, done: "Future[_Opened]") -> None:
         state = self._state
         if state.dataset is None or state.beside != wanted:
             return
         if failed(done, "opening the other model's map"):
             state.beside = ""
             return
-        dataset = done.result()
+        dataset, colours = done.result()
         if dataset.version == state.dataset.version and dataset.atlas.model == wanted:
-            self._show(dataset)
+            self._show(dataset, colours)
         else:
             self._show(None)  # another version is on its way to the page, and then to the map beside
 
-    def _show(self, dataset: Dataset | None) -> None:
+    def _show(self, dataset: Dataset | None, colours: SimilarityColours | None = None) -> None:
         if self.beside is not None:
             self.beside.end()
         self.beside = None
@@ -108,7 +128,9 @@ class BesideWorker:
             state = self._state
             self.beside = BesideState(dataset=dataset, **{name: getattr(state, name) for name in FOLLOWED})
             self.beside.set_clusters(dataset.clusters)
+            self.beside.keep_colours({dataset: colours} if colours else {})
             self.beside.param.watch(self._changed, CHANGED)
+        self._state.map_beside = self.beside
         for call in self.on_change:
             call()
 
