@@ -103,7 +103,8 @@ class Copy(Disk):
         """Fetch the published version, if it is another; ask for that every few seconds.
 
         Args:
-            fetched: called after a version was fetched.
+            fetched: called after a version was fetched, while no other process fetches: it may delete what
+                is not of that version.
             wait: until it is there. If not, it is fetched in the background, and an error is logged.
 
         Raises:
@@ -138,9 +139,9 @@ class Copy(Disk):
                 is_new = known is None or top is None or known.tag != top.tag or not self._is_whole(index)
             if is_new:
                 self.take(layout.for_reader)
-        self._asked["all"] = time.monotonic()
-        if is_new:
-            fetched()
+            self._asked["all"] = time.monotonic()
+            if is_new:
+                fetched()
 
     def take(self, choice: Choice) -> dict[str, Found]:
         """Fetch what a choice names and the copy lacks, current.json last; return all objects.
@@ -182,18 +183,23 @@ class Copy(Disk):
         if folder.exists():
             return
         with self.fetching():
-            there = self.objects.list_below(table.removesuffix(".parquet")) if not folder.exists() else {}
-            there = {name: seen for name, seen in there.items() if layout.is_copied(name)}
-            if not there:
-                return
-            self._make_room(sum(seen.size for seen in there.values()))
-            temporary = temporary_beside(folder)
-            try:
-                places = {name: temporary / self.path(name).relative_to(folder) for name in there}
-                in_threads(lambda name: self._download(name, there[name], places[name]), there)
-                replace_file(temporary, folder)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+            if not folder.exists():
+                self._until_it_stays(lambda: self._fetch_folder(folder, table.removesuffix(".parquet")))
+
+    def _fetch_folder(self, folder: Path, name: str) -> None:
+        there = {path: seen for path, seen in self.objects.list_below(name).items() if layout.is_copied(path)}
+        if not there:
+            return
+        self._make_room(sum(seen.size for seen in there.values()))
+        temporary = temporary_beside(folder)
+        try:
+            places = {path: temporary / self.path(path).relative_to(folder) for path in there}
+            in_threads(lambda path: self._download(path, there[path], places[path]), there)
+            for place in places.values():
+                place.stat()  # somebody may have deleted it, and Chroma would take the rest for all
+            replace_file(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def note(self, name: str, data: bytes, tag: str, index: Index) -> None:
         """Write an object's bytes to its file, and note that."""
@@ -268,11 +274,14 @@ class Copy(Disk):
                     index.drop(name)
 
     @contextmanager
-    def fetching(self) -> Iterator[None]:
+    def fetching(self, *, wait: float = _LOCK_SECONDS) -> Iterator[None]:
         """Let no other thread or process fetch a version or a collection into the copy.
 
+        Args:
+            wait: the seconds to wait for one that does.
+
         Raises:
-            StoreError: another one fetches for very long.
+            StoreError: another one fetches for longer.
         """
         from filelock import FileLock, Timeout
 
@@ -280,10 +289,10 @@ class Copy(Disk):
         lock = FileLock(self.folder / ".mirror-fetch.lock")
         with self.errors_named():
             try:
-                lock.acquire(timeout=_LOCK_SECONDS)
+                lock.acquire(timeout=wait)
             except Timeout:
                 raise StoreError(
-                    f"another program has been fetching {self.url} for an hour; end it"
+                    f"another program has been fetching {self.url} for {wait:,.0f} seconds; end it"
                 ) from None
         try:
             yield

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from clipper.system import IS_WINDOWS, delete_unless_held, delete_unless_open, h
 FORMAT = 1
 PARTS = ("manifest", "neighbours", "metadata", "projection", "collection", *OPTIONAL)
 _TRIES = 100
+_FETCH_WAIT = 60.0  # seconds that a run, which has published, waits for another process to fetch
 _VERSION = re.compile(r"[\w-]+")  # of a part, and the name of a folder of vectors
 
 MAX_RUNS = 20  # of the history that a snapshot keeps
@@ -272,6 +274,7 @@ def refresh(home: Home, *, wait: bool = True) -> None:
 
 
 def _tidy_copy(home: Home) -> None:
+    """Delete what earlier versions had, unless a run works here. The caller is `fetching` into the copy."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(home.store / "lock")
@@ -281,7 +284,7 @@ def _tidy_copy(home: Home) -> None:
         return  # a run tidies by itself
     try:
         if home.current.exists():
-            tidy(home)
+            _tidy(home)
     finally:
         lock.release()
 
@@ -289,9 +292,23 @@ def _tidy_copy(home: Home) -> None:
 def tidy(home: Home) -> tuple[list[Snapshot], list[Path]]:
     """Delete what neither the published snapshot nor a leased one needs. The caller holds the home's lock.
 
+    While another process fetches into a local copy for long, everything stays there until the next run: a
+    version that is half there is neither published nor leased yet.
+
     Returns:
         the snapshots that remain, and what this user may not delete.
     """
+    with ExitStack() as alone:
+        if home.copy:
+            try:
+                alone.enter_context(home.copy.fetching(wait=_FETCH_WAIT))
+            except StoreError:
+                return drop_unleased(home), []
+        return _tidy(home)
+
+
+def _tidy(home: Home) -> tuple[list[Snapshot], list[Path]]:
+    """Do that. The caller is `fetching` into a local copy, so that no other process is."""
     alive = drop_unleased(home)
     left = prune(home, alive)
     if home.copy and len(alive) == 1:
