@@ -52,15 +52,30 @@ class Disk:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, which is there as a whole or not at all."""
+        with self.written_beside(name, data) as move:
+            move()
+
+    @contextmanager
+    def written_beside(self, name: str, data: bytes) -> Iterator[Callable[[], None]]:
+        """Write a file's bytes beside it; yield what gives them its name, for which a full disk has room.
+
+        Raises:
+            StoreError: the disk is full, or the copy cannot be written.
+        """
         path = self.path(name)
-        with self.errors_named():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = temporary_beside(path)
-            try:
-                temporary.write_bytes(data)
+        temporary = temporary_beside(path)
+
+        def move() -> None:
+            with self.errors_named():
                 replace_file(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
+
+        try:
+            with self.errors_named():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary.write_bytes(data)
+            yield move
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def require_space(self, needed: int) -> None:
         """Raise StoreError if so many bytes do not fit on the disk."""

@@ -8,7 +8,7 @@ read. What does not belong here: fetching (`mirror/copy.py`).
 import json
 import logging
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,17 +76,28 @@ class Writer:
         self.send()
         self._lease.renew()
         self._note_needed(layout.read_current(data))
+        # Written before it is published: a disk that is full ends the run before that, not after it.
+        with self.copy.written_beside(layout.CURRENT, data) as move:
+            try:
+                tag = self.copy.objects.put(layout.CURRENT, data, tag=self._current_tag)
+            except ConflictError:
+                raise BusyError(
+                    f"another run published in {self.copy.url} meanwhile; nothing of this run was "
+                    "published: run again"
+                ) from None
+            self._current_tag, self._has_published = tag, True
+            self._note_published(move, tag)
+
+    def _note_published(self, move: Callable[[], None], tag: str) -> None:
         try:
-            tag = self.copy.objects.put(layout.CURRENT, data, tag=self._current_tag)
-        except ConflictError:
-            raise BusyError(
-                f"another run published in {self.copy.url} meanwhile; nothing of this run was published: "
-                "run again"
-            ) from None
-        self._current_tag = tag
-        with self.copy.locked() as index:
-            self.copy.note(layout.CURRENT, data, tag, index)
-        self._has_published = True
+            move()
+        except StoreError as error:  # nothing may be deleted here by the version before
+            raise StoreError(f"{self.copy.url} is published, but not in its local copy: {error}") from error
+        try:
+            with self.copy.locked() as index:
+                index.note(layout.CURRENT, self.copy.entry(layout.CURRENT, tag))
+        except StoreError as error:
+            log.warning("%s is published; its local copy notes that later: %s", self.copy.url, error)
 
     def finish(self) -> None:
         """Send what is left, and delete what no version has named for a while, which can wait.

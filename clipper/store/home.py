@@ -190,8 +190,8 @@ class Home:
         except (OSError, StoreError) as error:
             if _is_full(error):
                 raise StoreError(
-                    f"the disk of {self.store} is full ({error}); free some space and run again: what was "
-                    "published is as it was"
+                    f"the disk of {self.store} is full ({error}); free some space and run again: what is "
+                    "published is whole"
                 ) from error
             raise
         finally:

@@ -1,6 +1,7 @@
 """An object store in trouble, or one that refuses or cuts: one line says so, and what is published stays."""
 
 import errno
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from object_store import BUCKET, ObjectStore
 import clipper
 from clipper.errors import ClipperError, HomeRefusedError, HomeStorageError, StoreError, is_transient
 from clipper.mirror import copy as copies
+from clipper.mirror import disk
+from clipper.mirror.index import Index
 from clipper.mirror.objects import TRIES_TO_WRITE
 from clipper.network import storage
 from clipper.settings import Settings
@@ -181,6 +184,60 @@ def test_a_disk_that_fills_while_files_are_fetched_leaves_nothing_half(
     with pytest.raises(StoreError, match=r"is full \(No space left on device\)"):
         clipper.open(album)
     assert not [*caches.rglob("*.tmp"), *caches.rglob("current.json")]
+
+
+def test_a_disk_that_is_full_when_a_run_publishes_leaves_what_is_published(
+    store: ObjectStore, album: str, monkeypatch: pytest.MonkeyPatch
+):
+    published = store.read(CURRENT)
+    write_bytes = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if "current.json" in path.name and b"0123456789abcdef" in data:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StoreError, match=r"full .*run again: what is published is whole"):
+        publish(album)
+    assert store.read(CURRENT) == published
+
+
+def test_a_run_succeeds_though_the_disk_is_full_once_it_has_published(
+    store: ObjectStore, album: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    save = Index.save
+
+    def full(index: Index) -> None:
+        if b"0123456789abcdef" in store.read(CURRENT):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(index)
+
+    monkeypatch.setattr(Index, "save", full)
+    publish(album)
+    here = Home(Settings.load(album).home)
+    assert b"0123456789abcdef" in store.read(CURRENT)
+    assert here.current.read_bytes() == store.read(CURRENT)
+    assert "is published; its local copy notes that later" in caplog.text
+    assert json.loads(store.read(f"{BUCKET}/album/store/lease.json"))["seconds"] == 0
+    monkeypatch.setattr(Index, "save", save)
+    publish(album)
+
+
+def test_a_run_whose_local_copy_cannot_have_what_it_published_says_that_it_published(
+    store: ObjectStore, album: str, monkeypatch: pytest.MonkeyPatch
+):
+    replace = disk.replace_file
+
+    def refuse(temporary: Path, path: Path) -> None:
+        if path.name == "current.json" and b"0123456789abcdef" in temporary.read_bytes():
+            raise OSError(errno.EIO, "Input/output error")
+        replace(temporary, path)
+
+    monkeypatch.setattr(disk, "replace_file", refuse)
+    with pytest.raises(StoreError, match=f"{album} is published, but not in its local copy"):
+        publish(album)
+    assert b"0123456789abcdef" in store.read(CURRENT)
 
 
 def test_copies_that_were_deleted_are_fetched_again(album: str, machine: UseMachine):
