@@ -24,7 +24,7 @@ _NOT_COPIED = frozenset({"dagster"})
 _USUAL = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))[\w-][\w.+=@-]*(?<!\.)", re.IGNORECASE)
 _LONGEST = 200  # bytes of a name; while a file is written, its name is longer
 _IN_STORE = re.compile(r"[a-z_]+\.(?:json|parquet)")
-_COLLECTION, _SNAPSHOTS = "store/collection/", "store/snapshots/"
+_COLLECTION, _SNAPSHOTS, _SERVER = (f"store/{name}/" for name in ("collection", "snapshots", "server"))
 
 
 def is_path(path: str) -> bool:
@@ -100,6 +100,12 @@ def for_reader(paths: Collection[str], current: Mapping[str, Any]) -> set[str]:
     return {path for path in for_writer(paths, current) if _is_read(path.split("/"), keys, versions)}
 
 
+def of_version(paths: Collection[str], current: Mapping[str, Any]) -> set[str]:
+    """Choose what a published version names, and what runs note of its collections on servers; no rows."""
+    notes = {path for path in paths if path.startswith(_SERVER) and is_copied(path)}
+    return notes | {path for path in for_reader(paths, current) if not is_shard(path)}
+
+
 def in_root(paths: Iterable[str]) -> set[str]:
     """Choose what a home has beside its store."""
     return {path for path in paths if "/" not in path and is_path(path)}
@@ -122,7 +128,7 @@ def _is_read(parts: list[str], keys: set[str], versions: set[tuple[str, str]]) -
     folder = parts[1]
     if folder == "embeddings":
         return parts[2] in keys
-    return folder in _READ_SHARDS or folder == "server" or (folder, _version_in(parts[2])) in versions
+    return folder in _READ_SHARDS or (folder, _version_in(parts[2])) in versions
 
 
 def _version_in(path: str) -> str:

@@ -156,7 +156,7 @@ class Writer:
                 self._put(name)
 
     def _wanted(self, paths: Collection[str], current: Mapping[str, Any]) -> set[str]:
-        return layout.for_writer(paths, current) - (self._unneeded.keys() - _parts_of(current, paths))
+        return layout.for_writer(paths, current) - (self._unneeded.keys() - layout.of_version(paths, current))
 
     def _upload(self, names: Iterable[str]) -> None:
         """Send files that the lease alone protects, and note their tags, for which one list serves."""
@@ -233,7 +233,7 @@ class Writer:
 
     def _note_needed(self, current: Mapping[str, Any]) -> None:
         """Note what is needed again, before it is published: if the run ends there, nobody may delete it."""
-        needed = _parts_of(current, self._unneeded) | {*filter(layout.is_shard, self._unneeded)}
+        needed = layout.of_version(self._unneeded, current) | {*filter(layout.is_shard, self._unneeded)}
         again = {name for name in needed if self.copy.path(name).exists()}
         self._write_unneeded({name: of for name, of in self._unneeded.items() if name not in again})
 
@@ -280,12 +280,7 @@ class Writer:
             current = layout.read_current(self.copy.path(layout.CURRENT).read_bytes())
         except OSError:
             current = {}
-        return _parts_of(current, self._there)
-
-
-def _parts_of(current: Mapping[str, Any], paths: Collection[str]) -> set[str]:
-    """Choose what a version names; rows it does not name."""
-    return {name for name in layout.for_reader(paths, current) if not layout.is_shard(name)}
+        return layout.of_version(self._there, current)
 
 
 def _is_over(since: str, now: datetime) -> bool:

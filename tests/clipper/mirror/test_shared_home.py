@@ -178,6 +178,23 @@ def test_of_a_part_that_two_machines_made_otherwise_all_files_are_those_of_one(o
         assert one.part("projection", "a" * 16).read_bytes() == b"second"
 
 
+def test_what_runs_note_of_collections_on_servers_only_runs_fetch(on: OnMachine, store: ObjectStore):
+    one = on("one")
+    with one.writing():
+        noted = make(one, "server", "clipper-0-a")
+        publish(one, projection=make(one, "projection", "a" * 16).stem)
+    two = on("two")
+    assert two.copy is not None
+    two.copy.refresh(lambda: None)
+    assert two.part("projection", "a" * 16).exists()
+    assert not two.part("server", noted.stem).exists()
+    store.write(
+        UNNEEDED, json.dumps({f"store/server/{noted.name}": datetime.now(UTC).isoformat()}).encode()
+    )  # by a run that was stopped
+    with two.writing():
+        assert two.part("server", noted.stem).exists()
+
+
 def test_rows_are_sent_while_the_run_works(
     on: OnMachine, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ):
