@@ -28,7 +28,7 @@ Ask = Callable[[str, int], Mapping[str, Any]]
 
 
 class UnsortedError(Exception):
-    """A server does not list its keys in order, as the directory buckets of S3 do."""
+    """A server does not list its keys in order, as the directory buckets of S3, or leaves some out."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,25 @@ def _pages(ask: Ask, part: Part) -> Iterator[_Page]:
     after, is_last = part.after, False
     while not is_last:
         answer = ask(after, 1_000)
-        rows = list(answer.get("Contents") or [])
+        rows = _rows_of(answer)
         keys = [row["Key"] for row in rows]
         if any(key <= before for before, key in zip([after, *keys], keys, strict=False)):
             raise UnsortedError
-        is_last = not keys or not answer.get("IsTruncated") or not part.holds(keys[-1])
+        is_last = not answer.get("IsTruncated") or not part.holds(keys[-1])
         yield _Page([row for row in rows if part.holds(row["Key"])], is_last)
         after = keys[-1] if keys else after
+
+
+def _rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of an answer.
+
+    Raises:
+        UnsortedError: it has none, and says that more follow: after which key, nobody can tell.
+    """
+    rows = list(answer.get("Contents") or [])
+    if not rows and answer.get("IsTruncated"):
+        raise UnsortedError
+    return rows
 
 
 def divided(ask: Ask, prefix: str, part: Part) -> list[Part]:
@@ -122,7 +134,7 @@ def divided(ask: Ask, prefix: str, part: Part) -> list[Part]:
     """
 
     def key_after(bound: str) -> str | None:
-        keys = [row["Key"] for row in ask(bound, 1).get("Contents") or []]
+        keys = [row["Key"] for row in _rows_of(ask(bound, 1))]
         return keys[0] if keys and part.holds(keys[0]) else None
 
     shortest, longest = len(prefix), len(part.after)

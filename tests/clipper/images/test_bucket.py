@@ -98,3 +98,14 @@ def test_a_server_that_does_not_keep_the_order_is_not_listed_in_parts(page: list
     answer = {"Contents": [{"Key": key, "Size": 5} for key in page], "IsTruncated": True}
     with pytest.raises(UnsortedError):
         list_bucket(lambda *_: answer, "", lambda _: 7, threads=2)
+
+
+@pytest.mark.parametrize("most", [1_000, 1])  # a page; the first key of a part
+def test_a_server_that_has_more_keys_than_it_says_is_not_listed_in_parts(most: int):
+    server = Server([f"{number:05}" for number in range(4_000)], page=100)
+
+    def ask(after: str, wanted: int) -> Mapping[str, Any]:
+        return {"IsTruncated": True} if after and wanted == most else server.ask(after, wanted)
+
+    with pytest.raises(UnsortedError):
+        list_bucket(ask, "", lambda _: 7, threads=8)
