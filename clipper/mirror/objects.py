@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 # Tries in a row. With pauses from half a second, which double, a writer endures a minute without an answer.
 TRIES_TO_READ, TRIES_TO_WRITE = 5, 8
-_CONFLICTS = frozenset({409, 412})
+_CONFLICT = 412  # 409 says only that two writings met, also two tries of one: it is tried again
 _REMOVED_AT_ONCE = 1_000
 _SET_UP = {
     "s3": (
@@ -250,7 +250,7 @@ class S3Objects(Objects):
             raise ConflictError from error
         except OSError as error:
             vanished = tag is not None and trouble_of(error) is Trouble.GONE
-            if storage.is_no_bucket(error) or not (vanished or status_of(error) in _CONFLICTS):
+            if storage.is_no_bucket(error) or not (vanished or status_of(error) == _CONFLICT):
                 raise
             raise ConflictError from error
         self._set_clock(answer)

@@ -49,8 +49,8 @@ class Writer:
             BusyError: another run holds the lease for longer than `wait` seconds.
             StoreError: the store refuses or does not answer.
         """
-        self._lease.take(wait=wait)
         try:
+            self._lease.take(wait=wait)
             self.copy.fetch_root()  # it may have waited for long
             with self.copy.fetching():
                 self._read_unneeded()
@@ -61,7 +61,7 @@ class Writer:
                 known = index.get(layout.CURRENT)
                 self._current_tag = known.tag if known else None
         except BaseException:
-            self._lease.release()
+            self.end()
             raise
         threading.Thread(target=self._send_rows_until_the_end, name="send", daemon=True).start()
 

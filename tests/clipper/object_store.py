@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "AWS_CONFIG_FILE": "/nowhere",
 }
 
+_CODES = {403: "AccessDenied", 404: "NoSuchBucket", 409: "ConditionalRequestConflict"}
+
 Answer = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -117,7 +119,7 @@ class ObjectStore:
             if isinstance(wrong, int):
                 environ["wsgi.input"].read(sent)
                 self.asked.append(Asked(method, key, sent))
-                code = {403: "AccessDenied", 404: "NoSuchBucket"}.get(wrong, "SlowDown")
+                code = _CODES.get(wrong, "SlowDown")
                 body = f"<Error><Code>{code}</Code><Message>{code} said S3</Message></Error>".encode()
                 start(f"{wrong} {code}", [("Content-Length", str(len(body)))])
                 return [body if environ["REQUEST_METHOD"] != "HEAD" else b""]

@@ -12,7 +12,7 @@ from threading import Event, Thread
 import pytest
 from object_store import BUCKET, ObjectStore
 
-from clipper.errors import BusyError, StoreError
+from clipper.errors import BusyError, HomeStorageError, StoreError
 from clipper.mirror import lease as leases
 from clipper.mirror.lease import LEASE_SECONDS, Lease
 from clipper.mirror.objects import open_objects
@@ -155,6 +155,34 @@ def test_a_lease_is_renewed_as_long_as_the_run_works(
         machine("two")
         with pytest.raises(BusyError):
             work(album)
+
+
+def test_a_run_that_cannot_begin_gives_the_lease_back(
+    album: str, machine: UseMachine, monkeypatch: pytest.MonkeyPatch
+):
+    """The network fails right after it took the lease."""
+
+    def no_answer(_: Lease) -> None:
+        raise HomeStorageError("no answer")
+
+    with monkeypatch.context() as fails:
+        fails.setattr(Lease, "_refuse_without_conditions", no_answer)
+        with pytest.raises(HomeStorageError):
+            work(album)
+    machine("two")
+    work(album)
+
+
+def test_a_run_publishes_though_the_store_asks_to_write_again(running: Home, store: ObjectStore):
+    """S3 does so (409) when it is busy with the object, also with an earlier try of the same run."""
+
+    def busy_once(method: str, key: str) -> int | None:
+        is_first = key == "album/store/current.json" and key not in store.names("PUT")
+        return 409 if is_first and method == "PUT" else None
+
+    store.fault = busy_once
+    running.write_current({"parts": {}})
+    assert store.read(CURRENT) != b"{}"
 
 
 def test_a_server_that_cannot_keep_two_runs_apart_is_refused(store: ObjectStore, album: str):
