@@ -6,7 +6,7 @@ then shared; several threads may use one engine. What does not belong here: poin
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -362,6 +362,19 @@ class SearchEngine(Published):
 
         return open_version(self.home, self.snapshot.parts["collection"])
 
+    def _ask_collection(self, question: "Callable[[Collection | Shards], list[str]]") -> list[str]:
+        """Ask the collection for ids, which belong to this version.
+
+        Raises:
+            StoreError: a run on another machine wrote another version into it before it answered.
+        """
+        with self._loading:
+            collection = self._collection
+            try:
+                return question(collection)
+            finally:  # whatever it answered: afterwards, as a run says first that it writes
+                collection.require_version()
+
     def _like(self, name: str, query: Query) -> "np.ndarray":
         """Return the vector of an image that a term names: (d,) float32."""
         if name in query.known:
@@ -383,8 +396,8 @@ class SearchEngine(Published):
         import numpy as np
 
         wanted = max(OVERSAMPLING * k, MIN_CANDIDATES)
-        with self._loading:
-            nearest = self._collection.nearest(vector, k=wanted, where=as_where(where, self._types))
+        asked = as_where(where, self._types)
+        nearest = self._ask_collection(lambda collection: collection.nearest(vector, k=wanted, where=asked))
         return np.array([self._rows[image_id] for image_id in nearest], np.int64)
 
     def _passing_chroma(self, filters: Sequence[Mapping[str, Any]]) -> "np.ndarray":
@@ -392,8 +405,8 @@ class SearchEngine(Published):
         import numpy as np
 
         parts = [as_where(each, self._types) for each in filters]
-        with self._loading:
-            ids = self._collection.ids(where=parts[0] if len(parts) == 1 else {"$and": parts})
+        asked = parts[0] if len(parts) == 1 else {"$and": parts}
+        ids = self._ask_collection(lambda collection: collection.ids(where=asked))
         passes = np.zeros(len(self), bool)
         passes[[self._rows[image_id] for image_id in ids.to_pylist()]] = True
         return passes

@@ -101,10 +101,8 @@ class Collection:
 
         Raises:
             AccessError: this user may not read it.
-            StoreError: it is missing or damaged, or the server does not answer.
+            StoreError: it is missing or damaged, holds another version, or the server does not answer.
         """
-        from chromadb.errors import NotFoundError
-
         self.address = address
         self._copy: TemporaryDirectory[str] | None = None
         if not address.on_server and not address.exists():
@@ -115,13 +113,10 @@ class Collection:
         with _as_store_error(self.address):
             self._client = _client(address)
             try:
-                self._collection = self._client.get_collection(address.name, embedding_function=None)
-            except (NotFoundError, ValueError) as error:
-                self._client.close()
-                raise _missing(address) from error
-        if not is_meant(address, self._collection.metadata or {}):
-            self.close()
-            raise _missing(address)
+                self._collection = _get(self._client, address)
+            except BaseException:
+                self.close()
+                raise
 
     @classmethod
     def create(
@@ -282,6 +277,18 @@ class Collection:
                 configuration={"hnsw": {key: value for key, value in asked.items() if value is not None}}
             )
 
+    def require_version(self) -> None:
+        """Make sure that a collection on a server still holds the version that is meant, by one request.
+
+        A run on another machine does not know who reads here, and may write a newer version into it.
+
+        Raises:
+            StoreError: it holds another version, is missing, or the server does not answer.
+        """
+        if self.address.on_server and self.address.holds:
+            with _as_store_error(self.address):
+                _get(self._client, self.address)
+
     def label(self, labels: Mapping[str, str]) -> None:
         """Have a collection on a server say this of itself."""
         with _as_store_error(self.address):
@@ -433,9 +440,29 @@ def _as_store_error(address: Address) -> Iterator[None]:
         raise StoreError(f"{address} cannot be used ({error})") from error
 
 
+def _get(client: Any, address: Address) -> Any:
+    """Return Chroma's collection at an address.
+
+    Raises:
+        StoreError: it is missing, or holds another version than the one that is meant.
+    """
+    from chromadb.errors import NotFoundError
+
+    try:
+        collection = client.get_collection(address.name, embedding_function=None)
+    except (NotFoundError, ValueError) as error:
+        raise _missing(address) from error
+    if not is_meant(address, collection.metadata or {}):
+        raise StoreError(
+            f"{address} no longer holds this version of the atlas, as a run wrote another one into it; open "
+            "the atlas again, or run `clipper index` if that does not help"
+        )
+    return collection
+
+
 def _missing(address: Address) -> StoreError:
     if address.on_server:
-        return StoreError(f"{address} is missing; run `clipper index` to rebuild it")
+        return StoreError(f"{address} is missing; open the atlas again, or run `clipper index` to rebuild it")
     return StoreError(f"{address} holds no collection; delete it and run `clipper index`")
 
 

@@ -76,6 +76,15 @@ class Shards(ABC):
             for of_shards in zip(*found, strict=True)
         ]
 
+    def require_version(self) -> None:
+        """Make sure that collections on servers still hold the version that is meant, by a request for each.
+
+        Raises:
+            StoreError: one holds another version, is missing, or its server does not answer.
+        """
+        if self.address.on_server:
+            self._each(lambda shard: shard.require_version())
+
     @abstractmethod
     def close(self) -> None:
         """Close the files or the connections."""

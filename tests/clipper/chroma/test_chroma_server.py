@@ -21,7 +21,7 @@ from chroma_rows import made
 from homes import engine_of
 
 import clipper
-from clipper.chroma.collection import Address, Collection, addresses_of, told_by_server
+from clipper.chroma.collection import HOLDS, Address, Collection, addresses_of, told_by_server
 from clipper.chroma.rows import Rows
 from clipper.chroma.server import Servers
 from clipper.chroma.shards import open_all
@@ -151,6 +151,54 @@ def test_readers_keep_the_version_they_have_open_and_older_ones_go(
         assert len(ours(served_home, server)) == 3
 
 
+def rename_one(home: Path, name: str) -> None:
+    image = min((home / "images").glob("*.jpg"))
+    image.rename(image.with_name(f"zz-{name}.jpg"))
+
+
+@pytest.mark.slow
+def test_a_reader_whom_no_run_knows_is_told_when_its_collection_holds_another_version(
+    served_home: Path, server: str, run_index: Index, tmp_path: Path
+):
+    """Such as one of a local copy on another machine, of a home on an object store."""
+    run_index(served_home)
+    elsewhere = shutil.copytree(served_home, tmp_path / "elsewhere")
+    where = {"x": {"$gt": -1e9}}
+    open_for_long, opened_late = clipper.open(elsewhere), clipper.open(elsewhere)
+    assert len(open_for_long.search("a face", k=24, where=where)) == 24
+    rename_one(served_home, "one")
+    run_index(served_home)
+    assert len(open_for_long.search("a face", k=24, where=where)) == 24  # it is in the other collection
+    rename_one(served_home, "two")
+    run_index(served_home)
+    assert len(ours(served_home, server)) == 2
+    for atlas in (open_for_long, opened_late):
+        with pytest.raises(StoreError, match=r"no longer holds this version .*; open the atlas again"):
+            atlas.search("a face", k=24, where=where)
+        with pytest.raises(StoreError, match=r"no longer holds this version .*; open the atlas again"):
+            atlas._engine.passing({"$or": [where, {"width": {"$gt": 0}}]})
+        assert len(atlas.search("a face", k=24)) == 24
+    with clipper.open(served_home) as newer:
+        assert "zz-two.jpg" in set(newer.search("a face", k=24, where=where)["id"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_collection_that_is_being_written_holds_no_version(
+    tmp_path: Path, server: str, unit_vectors: Callable[..., np.ndarray], shards: int
+):
+    vectors, key = unit_vectors(20), f"{shards}written"
+    servers = servers_of(tmp_path, server, key, shards=shards)
+    _, before = servers.build("1", generated(vectors), probes=vectors[:3], model="m")
+    with closing(open_all(before)) as reader:
+        reader.require_version()
+        with closing(Collection(Address.at_server(server, before[-1].name))) as written:
+            written.label({HOLDS: "2-growing"})
+            written.require_version()  # who writes means no version
+        with pytest.raises(StoreError, match="no longer holds this version"):
+            reader.require_version()
+
+
 @pytest.mark.slow
 def test_homes_share_a_server_without_touching_each_other(
     served_home: Path, server: str, run_index: Index, tmp_path: Path
@@ -269,7 +317,7 @@ def test_after_a_run_that_was_killed_while_it_wrote_every_row_is_right(
         build(servers_of(tmp_path, server, key), "2", changed)
     monkeypatch.undo()
     assert not before[0].exists()  # a reader that kept no lease must not take it for its version
-    with pytest.raises(StoreError, match="is missing"):
+    with pytest.raises(StoreError, match="no longer holds this version"):
         Collection(before[0])
     third = generated(np.vstack([vectors[:30], -vectors[30:]]), value=0.5)
     built, after = build(servers_of(tmp_path, server, key), "3", third)
