@@ -8,7 +8,7 @@ then shared; several threads may use one engine. What does not belong here: poin
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clipper.atlas.findings import Finding, find_all
 from clipper.atlas.own_filter import part_filter, passing
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
     from clipper.chroma.collection import Collection
     from clipper.chroma.shards import Shards
+
+Answer = TypeVar("Answer")
 
 
 class SearchEngine(Published):
@@ -362,8 +364,8 @@ class SearchEngine(Published):
 
         return open_version(self.home, self.snapshot.parts["collection"])
 
-    def _ask_collection(self, question: "Callable[[Collection | Shards], list[str]]") -> list[str]:
-        """Ask the collection for ids, which belong to this version.
+    def _ask_collection(self, question: "Callable[[Collection | Shards], Answer]") -> Answer:
+        """Ask the collection something of this version.
 
         Raises:
             StoreError: a run on another machine wrote another version into it before it answered.
