@@ -191,9 +191,7 @@ ALIKE: dict[str, Make] = {
     "inks and black without profile.jpg": lambda: saved("JPEG", black_ink()),
     "small first frame.gif": small_first_frame,
     "behind a stand-in.png": behind_a_stand_in,
-    "empty alpha.bmp": empty_alpha,
     "short alpha.bmp": short_alpha,
-    "calibrated.bmp": calibrated,
     "profile.bmp": lambda: bitmap(24, bgr(), space=b"DEBM", profile=profiles.rgb("wide")),
     "broken gamma.png": lambda: profiles.with_chunks(saved("PNG"), profiles.gamma(1.0)[:-4] + b"sum?"),
     "profile packed otherwise.png": lambda: profiles.with_chunks(
@@ -237,7 +235,6 @@ ALIKE: dict[str, Make] = {
     "alpha.png": lambda: saved("PNG", see_through()),
     "alpha and profile.png": lambda: saved("PNG", see_through(), icc_profile=profiles.rgb("p3")),
     "alpha and profile.webp": lambda: saved("WEBP", see_through(), icc_profile=profiles.rgb("p3")),
-    "alpha and profile.avif": lambda: saved("AVIF", see_through(), icc_profile=profiles.rgb("wide")),
     "one value is transparent.gif": lambda: saved("GIF", picture().quantize(16), transparency=3),
     "one grey is transparent.png": key_in_sixteen_bits,
     "moving.gif": lambda: moving("GIF"),
@@ -247,8 +244,12 @@ ALIKE: dict[str, Make] = {
     "turned and profile.jpg": lambda: saved("JPEG", exif=turned(6), icc_profile=profiles.rgb("p3")),
     "EXIF before XMP.jpg": lambda: saved("JPEG", exif=turned(1), xmp=XMP.encode()),
 }
-# Files that a browser does not turn, or shows on a ground on which nothing is seen: they are converted.
+# Files that a browser does not turn, or shows on a ground on which nothing is seen, or in other colours (the
+# first three Chromium from 156 on): they are converted.
 OTHERWISE: dict[str, Make] = {
+    "empty alpha.bmp": empty_alpha,
+    "calibrated.bmp": calibrated,
+    "alpha and profile.avif": lambda: saved("AVIF", see_through(), icc_profile=profiles.rgb("wide")),
     **{f"turned {n}.webp": (lambda n=n: saved("WEBP", exif=turned(n))) for n in (3, 6, 8)},
     **{f"turned {n}.tif": (lambda n=n: saved("TIFF", exif=turned(n))) for n in (3, 6)},
     "XMP.jpg": lambda: with_xmp("JPEG"),

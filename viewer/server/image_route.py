@@ -37,8 +37,7 @@ BROWSER_TYPES = {
     "WEBP": "image/webp",
     "GIF": "image/gif",
     "AVIF": "image/avif",
-    "BMP": "image/bmp",
-}
+}  # no BMP: browsers differ in its alpha and its colours, and Chromium itself from 156 on
 MAX_CONVERTED_SIDE = 2048  # pixels
 MEDIUM_SIDE = 640  # pixels of the longer side
 # An original of fewer bytes, and pixels as far as they are known, is sent instead of a copy.
