@@ -17,6 +17,7 @@ from clipper.query_syntax import parse
 from viewer.app import Viewer
 from viewer.components.map.controls import model_selects
 from viewer.components.map.names import ClusterNames
+from viewer.components.map.query_marks import QueryMarks
 from viewer.components.page import follower as following
 from viewer.components.page.follower import Follower
 from viewer.components.page.links import parse_query_string, to_query_string
@@ -136,6 +137,20 @@ def test_a_map_that_is_opened_beside_shows_the_query_and_the_selection_that_are_
         assert names.quiet == bool(query)
         state.beside = ""
         state.clear_queries()
+
+
+def test_a_query_that_is_removed_on_the_map_beside_is_gone_from_both(viewer: Viewer):
+    state = viewer.state
+    viewer.searcher.search(parse("dog"))
+    viewer.searcher.search(parse("cat"))
+    state.beside = "other"
+    (marks,) = (part for part in viewer.map_beside._area if isinstance(part, QueryMarks))
+    for text, left in (("dog", ["cat"]), ("cat", [])):
+        marks._handle_msg({"kind": "forget", "text": text})
+        for each in (state, viewer.beside_worker.beside):
+            assert [answer.text for answer in each.history] == left
+    assert state.answer is None
+    assert state.terms == ()
 
 
 def test_an_outline_on_the_map_of_another_model_selects_the_same_images_from_a_link(viewer: Viewer):

@@ -33,6 +33,14 @@ CHANGED = ["selected", "hovered", "pointed", "selection", "steps"]
 class BesideState(ViewState):
     """The state of the map beside: another model's dataset, and all else as on the page."""
 
+    def __init__(self, page: ViewState, **params: Any) -> None:
+        super().__init__(**params)
+        self._page = page
+
+    def remove_query(self, text: str) -> None:
+        """Remove a query from both maps."""
+        self._page.remove_query(text)
+
     def placed(self, answer: Answer) -> Answer:
         """Return an answer amid its best results: its own place is that on the map of the page's model."""
         rows = answer.rows[:PLACED_BY]
@@ -126,7 +134,9 @@ class BesideWorker:
         self.beside = None
         if dataset is not None:
             state = self._state
-            self.beside = BesideState(dataset=dataset, **{name: getattr(state, name) for name in FOLLOWED})
+            self.beside = BesideState(
+                state, dataset=dataset, **{name: getattr(state, name) for name in FOLLOWED}
+            )
             self.beside.set_clusters(dataset.clusters)
             self.beside.keep_colours({dataset: colours} if colours else {})
             self.beside.param.watch(self._changed, CHANGED)
