@@ -101,7 +101,7 @@ def build(
 
 @dataclass(frozen=True)
 class _Changes:
-    """The rows of each shard, what has to be done to it, and the collection to start from."""
+    """The rows of each shard, the changes that it needs, and the collection to start from."""
 
     parts: Sequence[Rows]
     differences: Sequence[Difference]
@@ -109,9 +109,10 @@ class _Changes:
     worn: int = 0
 
     @property
-    def leave_graphs(self) -> bool:
-        """Whether every graph stays as it is in the base."""
-        return self.base is not None and not any(len(d.write) or len(d.delete) for d in self.differences)
+    def base_of_graphs(self) -> Base | None:
+        """The base, if every graph stays as it is there."""
+        changed = any(len(each.write) or len(each.delete) for each in self.differences)
+        return None if changed else self.base
 
 
 def _build(folder: Path, rows: Rows, changes: _Changes, *, probes: "np.ndarray") -> Built:
@@ -124,17 +125,18 @@ def _build(folder: Path, rows: Rows, changes: _Changes, *, probes: "np.ndarray")
         addresses = in_folders(growing, len(changes.parts))
         if changes.base:
             folders.copy_folder(changes.base.folder, growing)
-        for address, part, difference in zip(addresses, changes.parts, changes.differences, strict=True):
+        shards = [*zip(addresses, changes.parts, changes.differences, strict=True)]
+        for address, part, difference in shards:
             if difference.changes or not changes.base:
                 _fill(address, part, difference, is_copy=changes.base is not None)
                 give_back_memory()
             else:
                 with closing(Collection(address)) as collection:
                     check_count(collection, part)
-        if changes.base and changes.leave_graphs:
-            ef, recall = changes.base.ef, changes.base.recall
+        if same := changes.base_of_graphs:
+            ef, recall = same.ef, same.recall
             _configure(addresses, ef)
-            for address, part, difference in zip(addresses, changes.parts, changes.differences, strict=True):
+            for address, part, difference in shards:
                 if difference.changes:
                     _seal(address, part)
         else:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NAME = "images"
-# Changes after which Chroma writes the graph to disk: what it did not write, it makes anew from its log each
-# time it is opened. This is the least that it allows.
+# After so many changes Chroma writes the graph to disk. Changes that are not written it makes again from its
+# log each time it is opened. This is the smallest number that it allows.
 LEAST_SYNC = 2
 # That of a collection which nothing changes any more; it is Chroma's own.
 USUAL_SYNC = 1_000
@@ -379,7 +379,10 @@ def told_by_server(url: str) -> dict[str, dict[str, str]]:
 
 
 def is_meant(address: Address, told: Mapping[str, Any]) -> bool:
-    """Whether what a collection says of itself fits; those of an earlier Clipper say nothing."""
+    """Return whether the labels of a collection name the version that an address means.
+
+    An address of an earlier Clipper names no version: any collection fits it.
+    """
     return not address.on_server or not address.holds or told.get(HOLDS) == address.holds
 
 

@@ -83,7 +83,7 @@ def _machine() -> str:
 
 
 def _has_key(folder: Path, key: str) -> bool:
-    """Whether a home with a key is there; what cannot be read is taken for one."""
+    """Return whether a folder is the home with a key; a folder that cannot be read counts as that home."""
     try:
         return Staged.read(Home(folder)).server_key == key
     except (OSError, StoreError):

@@ -53,7 +53,7 @@ _FOLDER = "server"
 
 
 class Slot(NamedTuple):
-    """A collection to write to: what it is known to hold, its worn vectors, and the difference to make."""
+    """A collection to write to, its known rows, the number of its worn vectors, and the changes to make."""
 
     address: Address
     known: Known

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from clipper.access import owner_of
 from clipper.errors import ANOTHER_MODEL, ModelError
 from clipper.text import reason_of
 
@@ -209,7 +210,7 @@ def read_processor(folder: Path) -> tuple[Path, dict[str, Any]]:
         ModelError: a file is damaged.
     """
     old, new = folder / "preprocessor_config.json", folder / "processor_config.json"
-    whole = _read_json(new)
+    whole = _read_if_there(new)
     nested = whole.get("image_processor") if isinstance(whole, dict) else None
     return (new, nested) if isinstance(nested, dict) else (old, _read_own(old))
 
@@ -229,23 +230,36 @@ def read_before(folder: Path, *, image_size: int) -> Transform:
 
 
 def _read_own(path: Path) -> dict[str, Any]:
-    config = _read_json(path)
+    config = _read_if_there(path)
     if not isinstance(config, dict):
         raise ModelError(f"{path} is not that of an image processor: it is no JSON object")
     return config
 
 
-def _read_json(path: Path) -> Any:
+def _read_if_there(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        return {}
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a model.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ModelError: it is damaged, or cannot be read.
+    """
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        return {}
+        raise
     except RecursionError as error:
         raise ModelError(f"{path} is not valid JSON: it is nested too deeply; {ANOTHER_MODEL}") from error
     except ValueError as error:
         raise ModelError(f"{path} is not valid JSON: {reason_of(error)}; {ANOTHER_MODEL}") from error
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}{owner_of(path)}") from error
 
 
 def _resized(asked: Mapping[str, Any], image_size: int) -> tuple[int, bool]:

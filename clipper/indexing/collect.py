@@ -4,7 +4,6 @@ What does not belong here: how a collection is made of rows (`chroma/build.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -52,7 +51,7 @@ def collect(work: Workspace) -> Step:
     with timed("chroma_collection") as step:
         anew = "collection" in work.staged.condemned
         if anew:
-            for path in files_of(work.home, work.staged.collection):
+            for path in _notes_of(work.home, work.staged.collection):
                 snapshots.remove(path)
         work.drop_condemned("collection")
         staged = work.consistent()
@@ -210,10 +209,17 @@ def restore_projection(home: Home, version: str) -> bool:
 def files_of(home: Home, version: str) -> tuple[Path, ...]:
     """Return all files of one version of the collection, and the notes of what servers hold of it."""
     path = home.part("collection", version)
-    notes: list[Path] = []
-    with suppress(StoreError):  # what is damaged names none
-        notes = [note for at in on_servers(read_made_of(path)) for note in notes_of(home, at)]
+    notes = _notes_of(home, version)
     return path, path.with_suffix(".json"), home.part("collection", version, ""), *notes
+
+
+def _notes_of(home: Home, version: str) -> list[Path]:
+    """Return the notes of what servers hold of a version; none if its own file is damaged."""
+    try:
+        addresses = on_servers(read_made_of(home.part("collection", version)))
+    except StoreError:
+        return []
+    return [note for address in addresses for note in notes_of(home, address)]
 
 
 def index_damage(home: Home, version: str) -> str | None:

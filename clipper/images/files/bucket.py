@@ -28,7 +28,7 @@ Ask = Callable[[str, int], Mapping[str, Any]]
 
 
 class UnsortedError(Exception):
-    """A server does not list its keys in order, as the directory buckets of S3, or leaves some out."""
+    """A server lists keys in another order than theirs, as S3's directory buckets do, or leaves some out."""
 
 
 @dataclass(frozen=True)

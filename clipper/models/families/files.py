@@ -14,7 +14,7 @@ from typing import Any
 
 from clipper.access import owner_of
 from clipper.errors import ANOTHER_MODEL, ModelError
-from clipper.images.preprocess import MALFORMED, Transform, read_before, read_processor
+from clipper.images.preprocess import MALFORMED, Transform, read_before, read_json, read_processor
 from clipper.models.families import open_clip
 from clipper.models.families.families import FAMILIES, Family, family_of
 from clipper.query import ScoreScale
@@ -230,15 +230,9 @@ def _scalar(weights: Sequence[Path], name: str) -> float:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text("utf-8"))
-        if isinstance(config, dict):
-            return _without_code(config)
+        config = read_json(path)
     except FileNotFoundError:
         raise ModelError(f"{path.parent} has no {path.name}: it is not a model folder") from None
-    except RecursionError as error:
-        raise ModelError(f"{path} is not valid JSON: it is nested too deeply; {ANOTHER_MODEL}") from error
-    except ValueError as error:
-        raise ModelError(f"{path} is not valid JSON: {reason_of(error)}; {ANOTHER_MODEL}") from error
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}{owner_of(path)}") from error
-    raise ModelError(f"{path} is no JSON object: it is not the configuration of a model")
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} is no JSON object: it is not the configuration of a model")
+    return _without_code(config)
