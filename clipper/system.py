@@ -1,14 +1,16 @@
-"""What systems do otherwise with files and memory, behind functions that serve on all of them.
+"""Files and memory where systems differ, behind functions that serve on all of them.
 
 Windows neither replaces nor deletes a file that somebody has open or mapped into memory, a virus scanner for
 a moment too. What does not belong here: processes (`sandbox/`).
 """
 
 import ctypes
+import gc
 import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -71,6 +73,18 @@ def give_back_memory() -> None:
     if sys.platform == "linux":
         with suppress(AttributeError, OSError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause garbage collection while heavy libraries are imported: it would take a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def free_memory() -> int | None:

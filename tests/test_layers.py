@@ -46,7 +46,7 @@ CORE = """
     columns
     query_syntax query_filter settings
     mirror
-    hashing text imports caches system access network
+    hashing text caches system access network threads
     errors
 """
 VIEWER = """

@@ -7,18 +7,20 @@ collection (`chroma/server.py`).
 
 import os
 from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from clipper.chroma import folders
-from clipper.chroma.collection import LEAST_SYNC, USUAL_SYNC, Address, Collection, in_folders
-from clipper.chroma.rows import BATCH, Difference, Known, Rows
+from clipper.chroma.collection import USUAL_SYNC, Address, Collection, in_folders
+from clipper.chroma.fill import FIRST_EF, Shard, fill_all
+from clipper.chroma.rows import Difference, Known, Rows
 from clipper.chroma.shards import Shards, open_all
 from clipper.errors import StoreError
 from clipper.store.embeddings import BLOCK
 from clipper.system import give_back_memory, replace_file
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +30,7 @@ COLLECTION_VERSION = "2"
 WORN_SHARE = 1 / 3
 # Text lies off the images' manifold, where a graph search misses: `ef` grows until recall is this.
 WANTED_RECALL = 0.99
-EF_STEPS = (100, 200, 400, 800, 1_600)
+EF_STEPS = (FIRST_EF, 200, 400, 800, 1_600)
 _RECALL_AT = 10
 
 
@@ -125,24 +127,18 @@ def _build(folder: Path, rows: Rows, changes: _Changes, *, probes: "np.ndarray")
         addresses = in_folders(growing, len(changes.parts))
         if changes.base:
             folders.copy_folder(changes.base.folder, growing)
-        shards = [*zip(addresses, changes.parts, changes.differences, strict=True)]
-        for address, part, difference in shards:
-            if difference.changes or not changes.base:
-                _fill(address, part, difference, is_copy=changes.base is not None)
-                give_back_memory()
-            else:
-                with closing(Collection(address)) as collection:
-                    check_count(collection, part)
+        each = zip(addresses, changes.parts, changes.differences, strict=True)
+        shards = [Shard(*shard, is_copy=changes.base is not None) for shard in each]
+        fill_all(shards)
         if same := changes.base_of_graphs:
             ef, recall = same.ef, same.recall
             _configure(addresses, ef)
-            for address, part, difference in shards:
-                if difference.changes:
-                    _seal(address, part)
+            for shard in shards:
+                if shard.difference.changes:
+                    _seal(shard.address, shard.rows)
         else:
             ef, recall = _tune(addresses, rows, probes)
-        for address in addresses:
-            folders.compact(address.folder)
+        in_threads(lambda address: folders.compact(address.folder), addresses)
         folders.share_as_folder(growing)
         Address.in_folder(folder).remove()
         replace_file(growing, folder)
@@ -151,98 +147,6 @@ def _build(folder: Path, rows: Rows, changes: _Changes, *, probes: "np.ndarray")
     written = sum(each.written for each in changes.differences)
     deleted = sum(len(each.delete) for each in changes.differences)
     return Built(written, deleted, changes.worn, ef, recall)
-
-
-def _fill(address: Address, rows: Rows, difference: Difference, *, is_copy: bool) -> None:
-    """Bring a collection to its rows so that Chroma writes the graph once, with the last of the changes."""
-    sync = max(difference.changes, LEAST_SYNC)
-    if is_copy:
-        with closing(Collection(address)) as collection:
-            collection.configure(sync=sync)
-    else:
-        address.folder.mkdir(parents=True)
-        Collection.create(address, ef=EF_STEPS[0], sync=sync).close()
-    lighter = nullcontext() if is_copy else folders.without_indexes(address.folder)
-    with lighter, closing(Collection(address)) as collection:  # it goes by what it is opened with
-        apply(collection, rows, difference, is_empty=not is_copy)
-        if is_copy:
-            collection.configure(sync=LEAST_SYNC)
-    if len(rows) and (is_copy or difference.changes < LEAST_SYNC):
-        _flush(address, rows)
-
-
-def _flush(address: Address, rows: Rows) -> None:
-    """Have Chroma write the changes that it holds back: it counts changes twice that it had to read again."""
-    import numpy as np
-
-    some = np.arange(min(LEAST_SYNC, len(rows)))
-    collection = Collection(address)
-    try:
-        for _ in range(LEAST_SYNC // len(some)):  # changes that change nothing
-            collection.update(rows.ids.take(some).to_pylist(), rows.metadata_of(some), [()] * len(some))
-    finally:
-        collection.close()
-
-
-def apply(collection: Collection, rows: Rows, difference: Difference, *, is_empty: bool) -> None:
-    """Make the changes to a collection, and count what it holds then.
-
-    Everything that has to be read is read before the first change: after one, Chroma reads its whole log.
-
-    Raises:
-        StoreError: it does not hold as many rows as it should.
-    """
-    earlier = [] if is_empty else [
-        _Keys.of(collection, rows, which) for which in (difference.update, difference.write)
-    ]  # fmt: skip
-    for start in range(0, len(difference.delete), BATCH):
-        collection.delete(difference.delete.slice(start, BATCH).to_pylist())
-    for start in range(0, len(difference.update), BATCH):
-        some = difference.update[start : start + BATCH]
-        ids = rows.ids.take(some).to_pylist()
-        collection.update(ids, rows.metadata_of(some), earlier[0].at(start, len(some)))
-    for start in range(0, len(difference.write), rows.at_once):
-        some = difference.write[start : start + rows.at_once]
-        if is_empty:
-            collection.add(*rows.batch(some))
-        else:
-            collection.write(*rows.batch(some), earlier[1].at(start, len(some)))
-    check_count(collection, rows)
-
-
-def check_count(collection: Collection, rows: Rows) -> None:
-    """Check that a collection holds as many rows as it should.
-
-    Raises:
-        StoreError: it does not.
-    """
-    if (count := collection.count()) != len(rows):
-        raise StoreError(
-            f"{collection.address} has {count:,} rows instead of {len(rows):,}; run `clipper index` again, "
-            "which makes it anew"
-        )
-
-
-@dataclass(frozen=True)
-class _Keys:
-    """The metadata keys of some rows: rows have few combinations of them, of which each is kept once."""
-
-    combinations: list[tuple[str, ...]]
-    of_row: "np.ndarray"
-
-    @classmethod
-    def of(cls, collection: Collection, rows: Rows, which: "np.ndarray") -> Self:
-        import numpy as np
-
-        numbers: dict[tuple[str, ...], int] = {}
-        of_row = np.empty(len(which), np.int32)
-        for start in range(0, len(which), BATCH):
-            keys = collection.keys(rows.ids.take(which[start : start + BATCH]).to_pylist())
-            of_row[start : start + len(keys)] = [numbers.setdefault(each, len(numbers)) for each in keys]
-        return cls(list(numbers), of_row)
-
-    def at(self, start: int, count: int) -> list[tuple[str, ...]]:
-        return [self.combinations[number] for number in self.of_row[start : start + count].tolist()]
 
 
 def _configure(addresses: Sequence[Address], ef: int) -> None:

@@ -17,9 +17,9 @@ from clipper import hashing
 from clipper.access import no_access
 from clipper.chroma import folders
 from clipper.errors import ClipperError, ServerError, StoreError
-from clipper.imports import collector_paused
 from clipper.store.home import Home
 from clipper.store.tables import read_made_of
+from clipper.system import collector_paused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ LEAST_SYNC = 2
 USUAL_SYNC = 1_000
 # Written with the graph: without it the other files beside it mean nothing.
 _GRAPH_WRITTEN = "index_metadata.pickle"
-_PAGE = 10_000
+_PAGE = 50_000
 # Numbers of the vectors that are searched for in one request: a server takes 40 MB, and these come as text.
 _REQUEST_NUMBERS = 1 << 20
 # What a collection on a server says of itself: the version that it holds, and the place of its home.

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
+from clipper.store.embeddings import MappedVectors
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -102,8 +104,9 @@ class Rows:
         at = _as_array(rows)
         columns = (self.contents, self.remade, self.digests)
         contents, remade, digests = (column.take(at) for column in columns)
-        vectors = Chosen(self.vectors, rows)
-        return type(self)(self.ids.take(at), vectors, self.metadata.take(at), contents, remade, digests)
+        vectors = self.vectors
+        chosen = vectors.only(rows) if isinstance(vectors, MappedVectors) else Chosen(vectors, rows)
+        return type(self)(self.ids.take(at), chosen, self.metadata.take(at), contents, remade, digests)
 
 
 class Chosen:
@@ -118,6 +121,12 @@ class Chosen:
 
     def __getitem__(self, rows: "np.ndarray | slice") -> "np.ndarray":
         return self._vectors[self._rows[rows]]
+
+    def __reduce__(self) -> "tuple[type[Chosen], tuple[np.ndarray, np.ndarray]]":
+        """Another process gets no others than the chosen ones."""
+        import numpy as np
+
+        return type(self), (self[slice(None)], np.arange(len(self)))
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ here: Chroma itself (`chroma/collection.py`), and collections in folders (`chrom
 import re
 from collections.abc import Collection as Names
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from clipper.chroma.build import WANTED_RECALL, Built, apply, measure_recall
+from clipper.chroma.build import WANTED_RECALL, Built, measure_recall
 from clipper.chroma.collection import (
     HOLDS,
     OWNER,
@@ -29,6 +29,7 @@ from clipper.chroma.collection import (
     remove_from_server,
     told_by_server,
 )
+from clipper.chroma.fill import apply
 from clipper.chroma.rows import Difference, Known, Rows
 from clipper.chroma.shards import AT_ONCE, open_all
 from clipper.errors import ServerError, StoreError
@@ -36,6 +37,7 @@ from clipper.images.decode import PIXELS_VERSION
 from clipper.store import snapshots
 from clipper.store.home import Home
 from clipper.store.tables import is_written, read_made_of, read_parquet, verify, write_part
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,10 +133,11 @@ class Servers:
         slots = [self._slot(number, part, model) for number, part in enumerate(parts)]
         self._forget_versions({slot.address.name for slot in slots if slot})
         steps = [step for step in EF_STEPS if step >= ef] or EF_STEPS[-1:]
+        shards = [*zip(range(len(parts)), parts, slots, strict=True)]
         for number, step in enumerate(steps):
-            write = partial(self._write, version=version, model=model, ef=step)
-            with ThreadPoolExecutor(min(AT_ONCE, len(parts))) as threads:
-                written = list(threads.map(write, range(len(parts)), parts, slots))
+            stop = Event()
+            write = partial(self._write, version=version, model=model, ef=step, stop=stop)
+            written = in_threads(write, shards, at_once=AT_ONCE, name="chroma", stop=stop.set)
             with closing(open_all([slot.address for slot in written])) as opened:
                 recall = measure_recall(opened, rows, probes)
             if recall >= WANTED_RECALL or step == steps[-1]:
@@ -233,9 +236,10 @@ class Servers:
         return self.home.part(_FOLDER, name)
 
     def _write(
-        self, number: int, rows: Rows, slot: Slot | None, *, version: str, model: str, ef: int
+        self, shard: tuple[int, Rows, Slot | None], *, version: str, model: str, ef: int, stop: Event
     ) -> Slot:
         """Write a shard to its collection; as long as that takes, the collection holds no version."""
+        number, rows, slot = shard
         growing = f"{version}-growing"
         labels = {HOLDS: growing, OWNER: self.owner, MODEL: model}
         if slot is None:
@@ -258,7 +262,7 @@ class Servers:
             is_empty = False
         try:
             with closing(collection):
-                apply(collection, rows, slot.difference, is_empty=is_empty)
+                apply(collection, rows, slot.difference, is_empty=is_empty, stop=stop)
         except ServerError:
             raise
         except StoreError:
@@ -267,7 +271,7 @@ class Servers:
             # It does not hold what was noted: nothing of it can be relied on.
             for path in notes_of(self.home, slot.address):
                 path.unlink(missing_ok=True)
-            return self._write(number, rows, None, version=version, model=model, ef=ef)
+            return self._write((number, rows, None), version=version, model=model, ef=ef, stop=stop)
         return slot
 
     def _seal(self, slot: Slot, rows: Rows, version: str, model: str) -> Address:

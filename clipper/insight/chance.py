@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from clipper.projection.neighbors import MAX_WORKERS, one_blas_thread
+from clipper.projection.neighbors import one_blas_thread
+from clipper.threads import MAX_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

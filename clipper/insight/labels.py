@@ -9,8 +9,9 @@ What does not belong here: the embedding of a class's name, and the table that s
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.neighbors import Vectors, in_threads, one_blas_thread
+from clipper.projection.neighbors import Vectors, one_blas_thread
 from clipper.projection.search.blocks import Selection, mean_of
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 from clipper.errors import ClipperError, HomeStorageError, StoreError
 from clipper.mirror import eviction, layout, location
-from clipper.mirror.disk import Disk, in_threads, temporary_beside, why_wrong
+from clipper.mirror.disk import AT_ONCE, Disk, temporary_beside, why_wrong
 from clipper.mirror.index import Entry, Index
 from clipper.mirror.objects import ConflictError, Found, Objects, open_objects
 from clipper.system import delete_unless_open, replace_file
+from clipper.threads import in_threads
 
 log = logging.getLogger(__name__)
 
@@ -194,7 +195,12 @@ class Copy(Disk):
         temporary = temporary_beside(folder)
         try:
             places = {path: temporary / self.path(path).relative_to(folder) for path in there}
-            in_threads(lambda path: self._download(path, there[path], places[path]), there)
+            in_threads(
+                lambda path: self._download(path, there[path], places[path]),
+                there,
+                at_once=AT_ONCE,
+                name="mirror",
+            )
             for place in places.values():
                 place.stat()  # somebody may have deleted it, and Chroma would take the rest for all
             replace_file(temporary, folder)
@@ -356,7 +362,7 @@ class Copy(Disk):
                 raise FileNotFoundError(name)
             entries[name] = self.entry(name, tag)
 
-        in_threads(fetch, lacking)
+        in_threads(fetch, lacking, at_once=AT_ONCE, name="mirror")
         return entries
 
     def _make_room(self, needed: int) -> None:

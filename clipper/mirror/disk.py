@@ -6,8 +6,7 @@ What does not belong here: which files are fetched or sent, and when (`mirror/co
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -112,21 +111,6 @@ class Disk:
 def temporary_beside(path: Path) -> Path:
     """The name under which this process writes a file or a folder until it is whole."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def in_threads(work: Callable[[str], None], names: Iterable[str]) -> None:
-    """Do some work for each name, several at a time; after an error nothing more is begun."""
-    todo = [*names]
-    if not todo:
-        return
-    with ThreadPoolExecutor(min(AT_ONCE, len(todo)), thread_name_prefix="mirror") as pool:
-        waiting = [pool.submit(work, name) for name in todo]
-        try:
-            for each in waiting:
-                each.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def why_wrong(path: Path, size: int, name: str) -> str | None:

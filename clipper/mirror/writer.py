@@ -16,9 +16,10 @@ from typing import Any
 from clipper.errors import BusyError, ClipperError, StoreError
 from clipper.mirror import layout, location
 from clipper.mirror.copy import Copy
-from clipper.mirror.disk import in_threads
+from clipper.mirror.disk import AT_ONCE
 from clipper.mirror.lease import Lease
 from clipper.mirror.objects import TRIES_TO_READ, TRIES_TO_WRITE, ConflictError, Found
+from clipper.threads import in_threads
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class Writer:
         if not sent:
             return
         self.copy.keep(sent)
-        in_threads(self._upload_one, sent)
+        in_threads(self._upload_one, sent, at_once=AT_ONCE, name="mirror")
         folders = {"/".join(name.split("/")[:2]) for name in sent}
         there: dict[str, Found] = {}
         for folder in sorted(folders):
@@ -194,7 +195,7 @@ class Writer:
             return
         there = self.copy.objects.list_below(folder)
         self.copy.objects.remove(there.keys() - here.keys())  # of a run that was killed, under other names
-        in_threads(self._upload_one, here)
+        in_threads(self._upload_one, here, at_once=AT_ONCE, name="mirror")
 
     def _put(self, name: str) -> None:
         """Send a file that somebody else may have changed: settings, or the notes of a run."""

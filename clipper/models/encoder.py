@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ANOTHER_MODEL, ModelError, NoTextError
 from clipper.images.preprocess import MALFORMED
-from clipper.imports import collector_paused
 from clipper.models.engines.towers import EXACT, Engine
 from clipper.models.families import open_clip
 from clipper.models.families.tower import image_tower
 from clipper.models.source import ModelSource
 from clipper.models.unit_vectors import have_length_one, require_length_one
+from clipper.system import collector_paused
 from clipper.text import clean, reason_of
 
 if TYPE_CHECKING:

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 from clipper.projection.search.accelerated import device_for, nearest_on
 from clipper.projection.search.blocks import (
     BLOCK,
-    MAX_WORKERS,
     Blocks,
     Vectors,
     comparing_seconds,
     compute_blocks,
     distances_between,
-    in_threads,
     leave_out,
     one_blas_thread,
     select_nearest,
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["BLOCK", "MAX_WORKERS", "Vectors", "in_threads", "one_blas_thread", "select_nearest"]
+__all__ = ["BLOCK", "Vectors", "one_blas_thread", "select_nearest"]
 
 _logger = logging.getLogger(__name__)
 

@@ -191,8 +191,9 @@ class Sandbox:
 class SandboxPool:
     """As many sandboxes for one function as are in use at the same time."""
 
-    def __init__(self, function: Function, *, seconds: float) -> None:
-        self._make = partial(Sandbox, function, seconds=seconds)
+    def __init__(self, function: Function, *, seconds: float, memory: int | None = MAX_MEMORY) -> None:
+        """Prepare them; `seconds` and `memory` are those of each."""
+        self._make = partial(Sandbox, function, seconds=seconds, memory=memory)
         self._lock = threading.Lock()
         self._all: list[Sandbox] = []
         self._free: list[Sandbox] = []

@@ -3,14 +3,15 @@
 What does not belong here: the model that makes the vectors, and Chroma.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.images.decode import PIXELS_VERSION
-from clipper.projection.neighbors import in_threads
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore, read_shard
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,6 +94,16 @@ class MappedVectors:
         read = [(name, read_shard(folder / name)) for name in names]
         made._map(folder, read, positions, dimensions)  # noqa: SLF001 - its own
         return made
+
+    def only(self, rows: "np.ndarray") -> "MappedVectors":
+        """Return some rows, (k,) integers, as vectors of their own; nothing is read."""
+        made = copy(self)
+        made._positions = self._positions[rows]  # noqa: SLF001 - its own
+        return made
+
+    def __reduce__(self) -> "tuple[Callable[..., MappedVectors], tuple[Any, ...]]":
+        """Another process maps the same files."""
+        return type(self).of_shards, (*self.on_disk(), self.dimensions)
 
     def on_disk(self) -> "tuple[Path, list[str], np.ndarray]":
         """Return the folder of the shards, their names, and the rows among all of theirs, (n,) int64."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clipper.images.picture.signature import SIDE
 from clipper.insight.doubles.perceptual_hash import hashes, similar_hashes
-from clipper.projection.neighbors import in_threads
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ What does not belong here: making signatures (`images/picture/signature.py`), co
 from typing import TYPE_CHECKING
 
 from clipper.images.picture.signature import SIDE
-from clipper.projection.neighbors import in_threads
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ What does not belong here: the loops that do it (`match_kernels.py`), which pair
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.neighbors import in_threads
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np

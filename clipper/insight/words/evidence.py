@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from clipper.insight.words.candidates import DatasetWords
 from clipper.insight.words.results import Results, blocks, first_results, ranks
-from clipper.projection.neighbors import Vectors, in_threads, one_blas_thread
+from clipper.projection.neighbors import Vectors, one_blas_thread
 from clipper.projection.search.blocks import mean_of
 from clipper.store.parts.clusters import LEVELS, NOISE, Clusters
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ seed (Nolet et al. 2021, AAAI 35(1)). What does not belong here: the compiled lo
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from clipper.projection.search.blocks import Vectors, in_threads, one_blas_thread
+from clipper.projection.search.blocks import Vectors, one_blas_thread
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,27 +4,22 @@ What does not belong here: which blocks there are (`cells.py`, `projection/neigh
 (`indexing/cluster/blocks.py`).
 """
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
 
 BLOCK = 1_024
 _SUMMED = 8_192  # vectors added up at a time
-# Blocks computed at once: a limit for memory's sake.
-MAX_WORKERS = 4
 
 # Seconds that a core takes to compare two vectors: for each dimension, and to choose the nearest.
 SECONDS_OF_DIMENSION, SECONDS_OF_PAIR = 4e-11, 8e-9
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Vectors(Protocol):
@@ -150,12 +145,6 @@ def mean_of(vectors: Vectors) -> "np.ndarray":
     for start in range(0, len(vectors), _SUMMED):
         total += vectors[start : start + _SUMMED].sum(axis=0, dtype=np.float64)
     return (total / max(len(vectors), 1)).astype(np.float32)
-
-
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Call `work` with each item, for as many at once as there are cores; return the results in order."""
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        return list(pool.map(work, items))
 
 
 @contextmanager

@@ -9,8 +9,9 @@ graph (`projection/graph.py`).
 
 from typing import TYPE_CHECKING
 
-from clipper.projection.search.blocks import Vectors, in_threads, one_blas_thread
+from clipper.projection.search.blocks import Vectors, one_blas_thread
 from clipper.projection.search.cells import Cells, find_cells, nearest_by_cell
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
