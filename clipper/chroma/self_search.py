@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clipper.chroma.collection import Collection
+from clipper.chroma.rows import shard_of
 from clipper.chroma.shards import Shards
 
 if TYPE_CHECKING:
@@ -52,13 +53,15 @@ class SelfSearch:
 def search_themselves(
     collection: Collection | Shards,
     ids: "Sequence[str] | pa.Array",
+    contents: "pa.Array | pa.ChunkedArray",
     vectors_of: "Callable[[Sequence[int]], np.ndarray]",
 ) -> SelfSearch:
-    """Search for a sample of rows, evenly spread.
+    """Search for a sample of rows, evenly spread; of several shards, for each row only in its own.
 
     Args:
         collection: an open one.
-        ids: of its rows.
+        ids: of its rows, (n,).
+        contents: their content hashes, (n,), by which rows are spread over shards.
         vectors_of: gives the (k, d) float32 unit vectors of k of the rows.
     """
     import pyarrow as pa
@@ -70,7 +73,11 @@ def search_themselves(
         return SelfSearch(0, 0, [], [])
     other: dict[int, int] = {}
     missed: list[int] = []
-    nearest = [near[0] if near else None for near in collection.nearest_many(vectors_of(sample), k=1)]
+    if isinstance(collection, Shards):
+        own = shard_of(contents.take(pa.array(sample)), len(collection.addresses))
+        nearest = collection.nearest_in_own(vectors_of(sample), own)
+    else:
+        nearest = [near[0] if near else None for near in collection.nearest_many(vectors_of(sample), k=1)]
     found_rows = pc.index_in(pa.array(nearest, pa.string()), value_set=known, skip_nulls=True)
     for row, found in zip(sample, found_rows.to_pylist(), strict=True):
         if found is None:

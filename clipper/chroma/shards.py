@@ -76,6 +76,22 @@ class Shards(ABC):
             for of_shards in zip(*found, strict=True)
         ]
 
+    def nearest_in_own(self, vectors: "np.ndarray", own: "np.ndarray") -> list[str | None]:
+        """Return the id of about the nearest row to each of (n, d) float32 vectors, in one shard each.
+
+        `own` has the numbers of these shards, (n,) integers. Of a shard without rows the answer is None.
+        """
+        import numpy as np
+
+        def ask(shard: Collection) -> "tuple[np.ndarray, list[list[str]]]":
+            mine = np.flatnonzero(own == self.addresses.index(shard.address))
+            return mine, shard.nearest_many(vectors[mine], k=1)
+
+        found = np.empty(len(vectors), object)
+        for mine, nearest in self._each(ask):
+            found[mine] = [each[0] if each else None for each in nearest]
+        return list(found)
+
     def require_version(self) -> None:
         """Make sure that collections on servers still hold the version that is meant, by a request for each.
 

@@ -77,7 +77,9 @@ def _differences(collection: Collection | Shards, rows: Rows) -> Iterator[str]:
     for name, more in wrong.items():
         if more:
             yield f"{more:,} rows of Chroma have other {name} than the store"
-    found = search_themselves(collection, rows.ids, lambda chosen: rows.vectors[np.asarray(chosen)])
+    found = search_themselves(
+        collection, rows.ids, rows.contents, lambda chosen: rows.vectors[np.asarray(chosen)]
+    )
     if not found.passed:
         yield f"only {found.share:.2%} of the images find themselves"
 

@@ -182,7 +182,7 @@ def search(work: Workspace) -> Finding:
     collection = open_version(work.home, work.require("collection"), in_turn=True)
     try:
         found = search_themselves(
-            collection, ids, lambda rows: embeddings.read(store, [keys[row].as_py() for row in rows])
+            collection, ids, keys, lambda rows: embeddings.read(store, [keys[row].as_py() for row in rows])
         )
     finally:
         collection.close()

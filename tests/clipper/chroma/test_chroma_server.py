@@ -297,7 +297,7 @@ def test_after_a_run_that_was_killed_while_it_wrote_every_row_is_right(
     monkeypatch: pytest.MonkeyPatch,
     at: int,
 ):
-    monkeypatch.setattr("clipper.chroma.build.BATCH", 10)
+    monkeypatch.setattr("clipper.chroma.fill.BATCH", 10)
     vectors, key = unit_vectors(40, seed=at), f"{at}killed"
     build = partial(Servers.build, probes=vectors[:3], model="m")
     _, before = build(servers_of(tmp_path, server, key), "1", generated(vectors))

@@ -167,7 +167,7 @@ def test_a_graph_is_written_once_and_holds_every_change(
     tmp_path: Path, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch, shards: int
 ):
     """What stays in the log of a sealed collection is made anew by each reader."""
-    monkeypatch.setattr("clipper.chroma.build.BATCH", 20)
+    monkeypatch.setattr("clipper.chroma.fill.BATCH", 20)
     vectors = unit_vectors(200)
     rows = made([f"{i}" for i in range(200)], vectors, [{"x": float(i)} for i in range(200)])
     build_at(tmp_path / "a", rows, probes=vectors[:4], shards=shards)
@@ -214,7 +214,9 @@ def test_an_edited_value_opens_no_graph_but_that_of_its_shard(
     assert all(Collection(address).sync == USUAL_SYNC for address in addresses)
     collection = open_all(addresses)
     assert collection.get(["7.jpg"])["metadatas"] == [{"x": -1.0}]
-    assert search_themselves(collection, after.ids, lambda some: after.vectors[np.asarray(some)]).passed
+    assert search_themselves(
+        collection, after.ids, after.contents, lambda some: after.vectors[np.asarray(some)]
+    ).passed
     collection.close()
 
 
@@ -289,6 +291,13 @@ def test_shards_answer_like_one_collection(
     with pytest.raises(ClipperError, match="filter"):
         many.nearest(probes[0], k=3, where={"x": {"$like": "a"}})
     one.close()
+    found = search_themselves(many, rows.ids, rows.contents, lambda some: rows.vectors[np.asarray(some)])
+    assert (found.passed, found.missed) == (True, [])
+    lost = next(i for i in range(60) if shard_of(rows.contents, 4)[i] == 1)
+    with closing(Collection(addresses[1])) as shard:
+        shard.delete([f"{lost}.jpg"])
+    found = search_themselves(many, rows.ids, rows.contents, lambda some: rows.vectors[np.asarray(some)])
+    assert (found.passed, found.missed, found.wrong) == (False, [lost], [lost])
     many.close()
     shutil.rmtree(addresses[2].folder)
     with pytest.raises(StoreError, match="2"), closing(open_all(addresses, in_turn=in_turn)) as many:
@@ -416,7 +425,8 @@ def test_a_graph_may_miss_a_few_of_many_images_and_holds_the_right_vectors_for_a
     """Of a million in tight groups Chroma's graph reached 998 of 1,000, however long it looked for them."""
     vectors = unit_vectors(1_000)
     ids = [f"{i}.jpg" for i in range(1_000)]
-    build(tmp_path / "a", made(ids, vectors, [{"x": 0.0}] * 1_000), probes=vectors[:3])
+    rows = made(ids, vectors, [{"x": 0.0}] * 1_000)
+    build(tmp_path / "a", rows, probes=vectors[:3])
     collection = opened(tmp_path / "a")
     find = Collection.nearest_many
 
@@ -426,7 +436,7 @@ def test_a_graph_may_miss_a_few_of_many_images_and_holds_the_right_vectors_for_a
     monkeypatch.setattr(Collection, "nearest_many", reaches_most)
     meant = vectors.copy()
     meant[:wrong] *= -1
-    found = search_themselves(collection, ids, lambda rows: meant[np.asarray(rows)])
+    found = search_themselves(collection, ids, rows.contents, lambda some: meant[np.asarray(some)])
     collection.close()
     assert (found.passed, len(found.missed), len(found.wrong)) == (passes, max(unreached, wrong), wrong)
 
