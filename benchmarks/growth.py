@@ -48,18 +48,41 @@ LONG_AGO = 1_600_000_000
 PER_FOLDER, LINKS = 1_000, 50_000
 ADDED, NEIGHBORS = 1_000, 40
 OFF = ("scores", "clusters", "cluster_names", "duplicates", "label_issues", "word_columns", "drift")
-# Runs the steps of an index and prints, for each, its seconds and the most memory that the process had in it.
+# Runs the steps of an index and prints, for each, its seconds and the most memory that the process had in it,
+# with its children at that moment.
 INDEX = """
-import json, resource, sys, time
+import json, sys, threading, time
 from pathlib import Path
 from clipper.indexing import run
 from clipper.indexing.staging.workspace import Workspace
 from clipper.settings import Settings
 
+def read(pid, name):
+    told = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(dict(line.split(":", 1) for line in told)[name].split()[0]) / 1024
+
+most = 0.0
+
+def watch():
+    global most
+    while True:
+        time.sleep(0.5)
+        try:
+            pids = [pid for task in Path("/proc/self/task").iterdir()
+                    for pid in (task / "children").read_text().split()]
+            children = sum(read(pid, "VmRSS") for pid in pids)
+        except (OSError, KeyError):  # one has just ended
+            continue
+        if children:
+            most = max(most, children + read("self", "VmRSS"))
+
+threading.Thread(target=watch, daemon=True).start()
+
 def peak():
-    seen = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    global most
+    seen, most = max(most, read("self", "VmHWM")), 0.0
     Path("/proc/self/clear_refs").write_text("5")
-    return int(seen["VmHWM"].split()[0]) / 1024
+    return seen
 
 work = Workspace(Settings.load(sys.argv[1]))
 last = sys.argv[2]
@@ -85,7 +108,7 @@ print(json.dumps(measured))
 
 # Looks at the folder as Dagster's sensor does, the first time and again, and prints the same.
 SENSOR = """
-import json, sys, time
+import json, sys, threading, time
 from clipper.indexing.objects import folder_fingerprint
 from clipper.settings import Settings
 
@@ -313,7 +336,7 @@ def measure(home: Path, n: int, code: Path, *, last: str, cases: list[str]) -> N
         show(f"{name}, one value edited", index())
 
     if "sensor" in cases:
-        peak = INDEX[INDEX.index("def peak") : INDEX.index("work = ")]
+        peak = INDEX[INDEX.index("def read") : INDEX.index("work = ")]
         show(f"{name}, sensor", run_apart(SENSOR, home, code, f"from pathlib import Path\n{peak}"))
 
 
