@@ -3,15 +3,14 @@
     python benchmarks/chroma.py FOLDER [--rows 20000 100000] [--shards 1 4] [--server]
 
 Vectors of 512 numbers lie in groups; each row has six metadata columns and a position. Every case runs in a
-process of its own, so that its memory and its bytes are its own. "Usual" is Chroma as its guide shows it:
-rows are added in batches to a collection with Chroma's own settings. With `--server` a Chroma server on
-loopback gets the rows, too. FOLDER needs 20 kB a row.
+process of its own, so that its memory and its bytes are its own, with those of its children. "Usual" is
+Chroma as its guide shows it: rows are added in batches to a collection with Chroma's own settings. With
+`--server` a Chroma server on loopback gets the rows, too. FOLDER needs 20 kB a row.
 """
 
 import argparse
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -27,6 +26,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from figures import print_header, print_row
+from peak import Peak
+from photos import cpu_seconds
 
 from clipper.chroma.build import Base, build
 from clipper.chroma.collection import Collection, in_folders, told_by_server
@@ -110,7 +111,8 @@ def measure(asked: dict[str, Any]) -> dict[str, float]:
     rows = rows_of(vectors, edited=int(case == "one value edited"))
     probes = vectors[:: max(1, n // PROBES)]
     before = rows_of(vectors) if case == "one value edited" and not asked["url"] else None
-    held = peak_bytes()
+    peak = Peak()
+    held = peak.take()
     io, cpu, started = written_bytes(), cpu_seconds(), time.perf_counter()
     at = in_folders(folder / f"first {shards}", shards)
     if case == "usual":
@@ -129,7 +131,7 @@ def measure(asked: dict[str, Any]) -> dict[str, float]:
         "seconds": time.perf_counter() - started,
         "cpu": cpu_seconds() - cpu,
         "written": written_bytes() - io,
-        "peak": peak_bytes() - held,
+        "peak": peak.take() - held,
     }
     with closing(found):
         figures["query"] = statistics.median(query_seconds(found, vectors))
@@ -148,17 +150,6 @@ def written_bytes(process: int | str = "self") -> int:
     """The bytes that a process had the disk write."""
     lines = Path(f"/proc/{process}/io").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
-
-
-def cpu_seconds() -> float:
-    """The seconds of processor time of this process."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def disk_bytes(folder: Path) -> int:

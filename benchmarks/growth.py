@@ -51,39 +51,13 @@ OFF = ("scores", "clusters", "cluster_names", "duplicates", "label_issues", "wor
 # Runs the steps of an index and prints, for each, its seconds and the most memory that the process had in it,
 # with its children at that moment.
 INDEX = """
-import json, sys, threading, time
-from pathlib import Path
+import json, os, sys, time
 from clipper.indexing import run
 from clipper.indexing.staging.workspace import Workspace
 from clipper.settings import Settings
+from peak import Peak
 
-def read(pid, name):
-    told = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(dict(line.split(":", 1) for line in told)[name].split()[0]) / 1024
-
-most = 0.0
-
-def watch():
-    global most
-    while True:
-        time.sleep(0.5)
-        try:
-            pids = [pid for task in Path("/proc/self/task").iterdir()
-                    for pid in (task / "children").read_text().split()]
-            children = sum(read(pid, "VmRSS") for pid in pids)
-        except (OSError, KeyError):  # one has just ended
-            continue
-        if children:
-            most = max(most, children + read("self", "VmRSS"))
-
-threading.Thread(target=watch, daemon=True).start()
-
-def peak():
-    global most
-    seen, most = max(most, read("self", "VmHWM")), 0.0
-    Path("/proc/self/clear_refs").write_text("5")
-    return seen
-
+peak, spent = Peak(), lambda: sum(os.times()[:4])  # with children
 work = Workspace(Settings.load(sys.argv[1]))
 last = sys.argv[2]
 steps = (
@@ -96,10 +70,10 @@ steps = (
 measured = []
 with work.home.writing():
     for name, step in steps:
-        started, spent = time.perf_counter(), time.process_time()
+        started, before = time.perf_counter(), spent()
         step(work)
-        took = time.perf_counter() - started, time.process_time() - spent
-        measured.append([name, *took, peak()])
+        took = time.perf_counter() - started, spent() - before
+        measured.append([name, *took, peak.take() / 1024**2])
         if name == last:
             break
 print(json.dumps(measured))
@@ -108,16 +82,16 @@ print(json.dumps(measured))
 
 # Looks at the folder as Dagster's sensor does, the first time and again, and prints the same.
 SENSOR = """
-import json, sys, threading, time
+import json, sys, time
 from clipper.indexing.objects import folder_fingerprint
 from clipper.settings import Settings
+from peak import Peak
 
-exec(sys.argv[2])
-settings, measured = Settings.load(sys.argv[1]), []
+peak, settings, measured = Peak(), Settings.load(sys.argv[1]), []
 for name in ("first look", "second look"):
     started, spent = time.perf_counter(), time.process_time()
     folder_fingerprint(settings)
-    measured.append([name, time.perf_counter() - started, time.process_time() - spent, peak()])
+    measured.append([name, time.perf_counter() - started, time.process_time() - spent, peak.take() / 1024**2])
 print(json.dumps(measured))
 """
 
@@ -294,10 +268,10 @@ def _keys_of(numbers: np.ndarray) -> pa.FixedSizeBinaryArray:
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(numbers), buffers)
 
 
-def run_apart(script: str, home: Path, code: Path, argument: str) -> list[list]:
+def run_apart(script: str, home: Path, code: Path, *arguments: str) -> list[list]:
     """Run a script with the code of a checkout: for each step name, seconds, seconds of processor, MiB."""
-    environment = {**os.environ, "PYTHONPATH": str(code)}
-    command = [sys.executable, "-c", script, str(home), argument]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(code), str(Path(__file__).parent)])}
+    command = [sys.executable, "-c", script, str(home), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=code, env=environment, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
@@ -336,8 +310,7 @@ def measure(home: Path, n: int, code: Path, *, last: str, cases: list[str]) -> N
         show(f"{name}, one value edited", index())
 
     if "sensor" in cases:
-        peak = INDEX[INDEX.index("def read") : INDEX.index("work = ")]
-        show(f"{name}, sensor", run_apart(SENSOR, home, code, f"from pathlib import Path\n{peak}"))
+        show(f"{name}, sensor", run_apart(SENSOR, home, code))
 
 
 def main() -> None:

@@ -35,6 +35,7 @@ import search
 from figures import print_header, print_row
 from photos import cpu_seconds, crops_of, entries_of, load, make_model, make_photos, settings_for
 
+from clipper.indexing.collect import shards_for
 from clipper.indexing.contents.decode import decode_crops
 from clipper.indexing.scan import scan_images
 from clipper.indexing.staging.workspace import Workspace
@@ -174,7 +175,7 @@ def collection(folder: Path, n: int, *, usual: bool) -> Iterator[Row]:
     """Yield the rows of Chroma."""
     spent = {}
     for case in ("usual", "first") if usual else ("first",):
-        asked = {"folder": str(folder / case), "rows": n, "case": case, "shards": 1, "url": ""}
+        asked = {"folder": str(folder / case), "rows": n, "case": case, "url": "", "shards": shards_for(n)}
         (folder / case / "store").mkdir(parents=True)
         told = chroma.measure(asked)
         spent[case] = Spent(told["seconds"], told["cpu"])

@@ -258,9 +258,7 @@ def _shards(work: Workspace, rows: int) -> int:
     """
     if work.settings.chroma_shards:
         return work.settings.chroma_shards
-    wanted = 1
-    while wanted * ROWS_A_COLLECTION < rows and wanted < MAX_SHARDS:
-        wanted *= 2
+    wanted = shards_for(rows)
     version = work.published.collection
     if not version or not is_written(path := work.home.part("collection", version)):
         return wanted
@@ -268,6 +266,14 @@ def _shards(work: Workspace, rows: int) -> int:
         return wanted
     there = int(made_of.get("shards", 1))
     return there if there <= wanted <= 4 * there else wanted
+
+
+def shards_for(rows: int) -> int:
+    """Return over how many collections of a new home so many rows are spread."""
+    wanted = 1
+    while wanted * ROWS_A_COLLECTION < rows and wanted < MAX_SHARDS:
+        wanted *= 2
+    return wanted
 
 
 def _base_collection(work: Workspace, key: str, *, shards: int, with_places: bool) -> Base | None:
