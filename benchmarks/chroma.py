@@ -35,7 +35,9 @@ from clipper.chroma.rows import BATCH, Known, Rows
 from clipper.chroma.server import Servers
 from clipper.chroma.shards import Shards, open_all
 from clipper.errors import StoreError
+from clipper.store import embeddings
 from clipper.store.home import Home
+from clipper.store.shards import write_shard
 
 DIMENSIONS, GROUPS, PROBES, QUERIES = 512, 200, 20, 50
 ROWS = (20_000, 100_000)
@@ -66,7 +68,26 @@ def vectors_of(n: int) -> np.ndarray:
     return out
 
 
-def rows_of(vectors: np.ndarray, edited: int = 0) -> Rows:
+def stored_vectors(folder: Path, n: int) -> embeddings.MappedVectors:
+    """The vectors as a home has them: on disk, in files of 2,048. They are written once."""
+    store, keys = embeddings.store(folder, dimensions=DIMENSIONS, fingerprint="generated"), keys_of(n)
+    if not folder.exists():
+        made = vectors_of(n)
+        for start in range(0, n, 2_048):
+            some = made[start : start + 2_048]
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(some.reshape(-1)), DIMENSIONS)
+            write_shard(folder, pa.table([keys[start : start + 2_048], lists], schema=store.schema))
+    return embeddings.MappedVectors(store, keys)
+
+
+def keys_of(n: int) -> pa.FixedSizeBinaryArray:
+    """Content hashes of n images, spread evenly."""
+    contents = np.zeros((n, 16), np.uint8)
+    contents.view("<u8")[:, 0] = np.arange(n).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), n, [None, pa.py_buffer(contents)])
+
+
+def rows_of(vectors: embeddings.MappedVectors, edited: int = 0) -> Rows:
     """The rows of some vectors; the year of the first ones is edited."""
     n = len(vectors)
     numbers = np.arange(n)
@@ -84,11 +105,8 @@ def rows_of(vectors: np.ndarray, edited: int = 0) -> Rows:
         "x": numbers % 1_009 / 7,
         "y": numbers % 997 / 7,
     }
-    contents = np.zeros((n, 16), np.uint8)
-    contents.view("<u8")[:, 0] = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    keys = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), n, [None, pa.py_buffer(contents)])
     ids = pa.array([f"{number // 1_000:05d}/image-{number:08d}.jpg" for number in range(n)])
-    return Rows(ids, vectors, pa.table(metadata), keys, pa.array(np.zeros(n, bool)))
+    return Rows(ids, vectors, pa.table(metadata), keys_of(n), pa.array(np.zeros(n, bool)))
 
 
 def usual(folder: Path, rows: Rows) -> Collection:
@@ -107,11 +125,12 @@ def usual(folder: Path, rows: Rows) -> Collection:
 def measure(asked: dict[str, Any]) -> dict[str, float]:
     """Run one case; return its figures."""
     folder, n, case, shards = Path(asked["folder"]), asked["rows"], asked["case"], asked["shards"]
-    vectors = vectors_of(n)
-    rows = rows_of(vectors, edited=int(case == "one value edited"))
-    probes = vectors[:: max(1, n // PROBES)]
-    before = rows_of(vectors) if case == "one value edited" and not asked["url"] else None
+    stored = stored_vectors(folder.with_name(f"{folder.name}-vectors"), n)
+    rows = rows_of(stored, edited=int(case == "one value edited"))
+    probes, vectors = stored[:: max(1, n // PROBES)], stored[:QUERIES]
+    before = rows_of(stored) if case == "one value edited" and not asked["url"] else None
     peak = Peak()
+    peak.take()
     held = peak.take()
     io, cpu, started = written_bytes(), cpu_seconds(), time.perf_counter()
     at = in_folders(folder / f"first {shards}", shards)
@@ -140,7 +159,7 @@ def measure(asked: dict[str, Any]) -> dict[str, float]:
 
 def query_seconds(collection: Collection | Shards, vectors: np.ndarray) -> Iterator[float]:
     """Time searches for the ten nearest."""
-    for row in range(QUERIES):
+    for row in range(len(vectors)):
         started = time.perf_counter()
         collection.nearest(vectors[row], k=10)
         yield time.perf_counter() - started
@@ -214,8 +233,9 @@ def main() -> None:
         parser.error("name a folder")
     print_header("Chroma", *COLUMNS)
     for n in asked.rows:
-        folder = asked.folder / str(n)
-        shutil.rmtree(folder, ignore_errors=True)
+        folder, vectors = asked.folder / str(n), asked.folder / f"{n}-vectors"
+        for each in (folder, vectors):
+            shutil.rmtree(each, ignore_errors=True)
         (folder / "store").mkdir(parents=True)
         case = {"folder": str(folder), "rows": n, "url": ""}
         size = lambda folder=folder: disk_bytes(folder)  # noqa: E731
@@ -234,6 +254,7 @@ def main() -> None:
                 for name in ("first", "one value edited", "first again"):
                     run({**served, "case": name, "title": f"server: {name}"}, size, io)
             shutil.rmtree(folder)
+        shutil.rmtree(vectors)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,14 @@
-"""The most memory that this process has held, with its children at that moment. On Linux."""
+"""The most memory that this process has held, with its children at that moment. On Linux.
+
+Pages of files count in each process that has read them.
+"""
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 _PAUSE = 0.2  # seconds between looks at the children
 
@@ -18,28 +24,25 @@ class Peak:
     def take(self) -> int:
         """Return the bytes since the last call; a child of less than a moment is not seen."""
         with self._lock:
-            most, self._most = max(self._most, _held("self", "VmHWM")), 0
+            most, self._most = max(self._most, _most_held()), 0
             Path("/proc/self/clear_refs").write_text("5")
         return most
 
     def _watch(self) -> None:
+        this = psutil.Process()
         while True:
             time.sleep(_PAUSE)
-            try:
-                children = sum(_held(child, "VmRSS") for child in _children())
-            except (OSError, KeyError):  # one has just ended
-                continue
-            if children:
+            held = 0
+            for child in this.children():
+                with suppress(psutil.Error):  # it has just ended
+                    held += child.memory_info().rss
+            if held:
                 with self._lock:
-                    self._most = max(self._most, children + _held("self", "VmRSS"))
+                    self._most = max(self._most, held + this.memory_info().rss)
 
 
-def _children() -> list[str]:
-    tasks = Path("/proc/self/task").iterdir()
-    return [child for task in tasks for child in (task / "children").read_text().split()]
-
-
-def _held(process: str, name: str) -> int:
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+def _most_held() -> int:
+    """The most that this process alone has held since that was last forgotten."""
+    lines = Path("/proc/self/status").read_text().splitlines()
     told = dict(line.split(":", 1) for line in lines)
-    return 1024 * int(told[name].split()[0])
+    return 1024 * int(told["VmHWM"].split()[0])

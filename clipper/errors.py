@@ -25,7 +25,7 @@
     │   └── ServerError        the Chroma server cannot be reached
     ├── ClusterError           the Dask cluster cannot be reached, or its workers fail
     │   └── ClusterSetupError  the Dask cluster, or this machine, is not set up for the work
-    └── SandboxError           no child process can be started to decode in
+    └── SandboxError           a child process cannot be started, or ended early
 
 What does not belong here: errors of one library that never leave the module that calls it.
 """
@@ -164,7 +164,7 @@ class ClusterSetupError(ClusterError):
 
 
 class SandboxError(ClipperError):
-    """No child process can be started to decode in."""
+    """A child process cannot be started, or ended before its work was done."""
 
 
 class BadImageError(ClipperError):

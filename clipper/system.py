@@ -1,4 +1,4 @@
-"""Files and memory where systems differ, behind functions that serve on all of them.
+"""Files, memory and Python's collector: where systems differ, behind functions that serve on all of them.
 
 Windows neither replaces nor deletes a file that somebody has open or mapped into memory, a virus scanner for
 a moment too. What does not belong here: processes (`sandbox/`).

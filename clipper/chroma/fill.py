@@ -4,12 +4,12 @@ Chroma holds the interpreter's lock while it writes, so threads would write one 
 not belong here: what a collection holds so far and what to start from (`chroma/build.py`).
 """
 
+import logging
 import os
 import pickle
 from collections.abc import Iterator, Sequence, Sized
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +24,8 @@ from clipper.threads import StoppedError, in_threads
 if TYPE_CHECKING:
     import numpy as np
 
+_logger = logging.getLogger(__name__)
+
 # The candidates that the first searches of a new collection keep.
 FIRST_EF = 100
 # Bytes that Chroma holds for each number of a vector, and for the rest of a row, until its graph is written.
@@ -32,6 +34,8 @@ _BYTES_A_NUMBER, _BYTES_A_ROW = 16, 1_000
 APART = 10_000
 # Bytes of a child process before it has rows.
 _BYTES_A_CHILD = 300 << 20
+# Shards that are written at once where the free memory is not known.
+_UNKNOWN_AT_ONCE = 2
 # No shard takes so long: this ends only a child that would never end.
 _MAX_SECONDS = 86_400
 
@@ -52,7 +56,8 @@ class Shard:
     def bytes(self) -> int:
         """About the most memory that a child process takes to write it."""
         numbers = self.rows.vectors[:1].shape[1] if len(self.rows) else 0
-        return _BYTES_A_CHILD + len(self.rows) * (_BYTES_A_ROW + _BYTES_A_NUMBER * numbers)
+        sent: int = 2 * self.rows.metadata.nbytes
+        return _BYTES_A_CHILD + len(self.rows) * (_BYTES_A_ROW + _BYTES_A_NUMBER * numbers) + sent
 
 
 def fill_all(shards: Sequence[Shard]) -> None:
@@ -60,6 +65,7 @@ def fill_all(shards: Sequence[Shard]) -> None:
 
     Raises:
         StoreError: a shard cannot be written, or what is there is not what was known of it.
+        SandboxError: a child process ended before its shard was written.
     """
     todo: list[Shard] = []
     for shard in shards:
@@ -73,8 +79,8 @@ def fill_all(shards: Sequence[Shard]) -> None:
         for shard in todo:
             _fill(shard)
         return
-    with SandboxPool(answer, seconds=_MAX_SECONDS, memory=None) as children:
-        in_threads(partial(_fill_apart, children), todo, at_once=at_once, name="chroma", stop=children.kill)
+    with _Children(answer, seconds=_MAX_SECONDS, memory=None) as children:
+        in_threads(children.fill, todo, at_once=at_once, name="chroma", stop=children.end)
 
 
 def _at_once(shards: Sequence[Shard]) -> int:
@@ -82,38 +88,51 @@ def _at_once(shards: Sequence[Shard]) -> int:
     if sum(shard.difference.changes for shard in shards) < APART:
         return 1
     at_once, free = min(len(shards), os.cpu_count() or 1), free_memory()
-    return at_once if free is None else min(at_once, free // 2 // max(shard.bytes for shard in shards))
+    if free is None:
+        return min(at_once, _UNKNOWN_AT_ONCE)
+    return min(at_once, free // 2 // max(shard.bytes for shard in shards))
 
 
-def _fill_apart(children: SandboxPool, shard: Shard) -> None:
-    """Fill a shard in a child process; a vector goes there as its place on disk, if it lies there."""
-    with children.borrow() as child:
+class _Children(SandboxPool):
+    """Child processes that fill shards."""
+
+    def fill(self, shard: Shard) -> None:
+        """Fill a shard in a child process; vectors that lie on disk go there as their places."""
         try:
-            told, _ = child.ask({}, [pickle.dumps(shard)])
+            with self.borrow() as child:
+                told, _ = child.ask({}, [pickle.dumps(shard)])
         except ChildDied as died:
-            raise StoreError(
-                f"{shard.address} was not written: its process ended early, probably for want of memory; run "
-                "`clipper index` again"
+            why = "crashed" if died.crashed else "was ended, perhaps for want of memory"
+            raise SandboxError(
+                f"{shard.address} was not written: its process {why}; run `clipper index` again"
             ) from died
-        except SandboxError:  # no process can be started here
-            _fill(shard)
+        except SandboxError as error:
+            _logger.warning("%s; %s is written by this process", error, shard.address)
+            _fill(shard, stop=self.stopped)
             return
-    if "error" in told:
-        raise StoreError(f"{shard.address} cannot be written ({told['error']})")
-    if told["wrong"]:
-        raise StoreError(told["wrong"])
+        if "error" in told:
+            raise SandboxError(
+                f"{shard.address} was not written ({told['error']}); run `clipper index` again"
+            )
+        if told["os_error"]:
+            raise OSError(*told["os_error"])
+        if told["wrong"]:
+            raise StoreError(told["wrong"])
 
 
 def answer(_asked: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    """Answer in the child: a pickled `Shard` in, from its own parent; `wrong` out, empty if all went well."""
+    """Answer in the child: its parent's pickled `Shard` in; `wrong` and `os_error`, or empty, out."""
+    told: dict[str, Any] = {"wrong": "", "os_error": []}
     try:
-        _fill(pickle.loads(blobs[0]))  # noqa: S301 - our parent made it
+        _fill(pickle.loads(blobs.pop()))  # noqa: S301 - our parent made it
     except StoreError as error:
-        return {"wrong": str(error)}, []
-    return {"wrong": ""}, []
+        told["wrong"] = str(error)
+    except OSError as error:
+        told["os_error"] = [error.errno, error.strerror, error.filename and str(error.filename)]
+    return told, []
 
 
-def _fill(shard: Shard) -> None:
+def _fill(shard: Shard, *, stop: Event | None = None) -> None:
     """Bring a shard to its rows so that Chroma writes the graph once, with the last of the changes."""
     address, rows, difference, is_copy = shard.address, shard.rows, shard.difference, shard.is_copy
     sync = max(difference.changes, LEAST_SYNC)
@@ -125,7 +144,7 @@ def _fill(shard: Shard) -> None:
         Collection.create(address, ef=FIRST_EF, sync=sync).close()
     lighter = nullcontext() if is_copy else folders.without_indexes(address.folder)
     with lighter, closing(Collection(address)) as collection:  # it goes by what it is opened with
-        apply(collection, rows, difference, is_empty=not is_copy)
+        apply(collection, rows, difference, is_empty=not is_copy, stop=stop)
         if is_copy:
             collection.configure(sync=LEAST_SYNC)
     if len(rows) and (is_copy or difference.changes < LEAST_SYNC):
@@ -158,7 +177,7 @@ def apply(
         StoppedError: `stop` was set meanwhile.
     """
     earlier = [] if is_empty else [
-        _Keys.of(collection, rows, which) for which in (difference.update, difference.write)
+        _Keys.of(collection, rows, which, stop) for which in (difference.update, difference.write)
     ]  # fmt: skip
     for start in _starts(difference.delete, BATCH, stop):
         collection.delete(difference.delete.slice(start, BATCH).to_pylist())
@@ -204,12 +223,12 @@ class _Keys:
     of_row: "np.ndarray"
 
     @classmethod
-    def of(cls, collection: Collection, rows: Rows, which: "np.ndarray") -> Self:
+    def of(cls, collection: Collection, rows: Rows, which: "np.ndarray", stop: Event | None) -> Self:
         import numpy as np
 
         numbers: dict[tuple[str, ...], int] = {}
         of_row = np.empty(len(which), np.int32)
-        for start in range(0, len(which), BATCH):
+        for start in _starts(which, BATCH, stop):
             keys = collection.keys(rows.ids.take(which[start : start + BATCH]).to_pylist())
             of_row[start : start + len(keys)] = [numbers.setdefault(each, len(numbers)) for each in keys]
         return cls(list(numbers), of_row)

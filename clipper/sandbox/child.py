@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ OUT_OF_MEMORY = 101
 OUT_OF_TIME = 102
 # Seconds beyond a request's own limit after which the child ends itself, if its parent does not.
 GRACE_SECONDS = 5
+# Seconds between looks for the parent, where the kernel does not tell of its end.
+PARENT_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -93,7 +96,10 @@ def _ending_after(seconds: int) -> Iterator[None]:
 
 
 def _end_with_parent(parent: int) -> None:
-    """Make this process end with its parent: on Linux the kernel does it, elsewhere the alarm."""
+    """Make this process end with its parent: on Linux the kernel does it, on macOS a thread.
+
+    On Windows it ends with its next answer, and everywhere by the alarm at the latest.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -101,6 +107,15 @@ def _end_with_parent(parent: int) -> None:
     # which is this process.
     if sys.platform != "win32" and os.getppid() != parent:
         os._exit(0)
+    if sys.platform not in {"linux", "win32"}:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    """End this process soon after its parent."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os._exit(0)
 
 
 def _limit(name: str, most: int) -> None:

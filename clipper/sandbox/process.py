@@ -1,11 +1,12 @@
 """Run a function in a child process: if it crashes, hangs or runs out of memory, only that request fails.
 
-Decoders are native code that reads hostile bytes. A child is an interpreter of its own, not a process of
+Decoders are native code that reads hostile bytes; and native code that keeps the interpreter's lock runs at
+the same time only in several interpreters. A child is an interpreter of its own, not a process of
 `multiprocessing`: it does not run the caller's main module again, a daemonic process (a Dask worker) may have
 one too, and it loads only what the function imports. It protects against accidents and is no jail: it has its
 user's rights.
 
-What does not belong here: the function (`images/child_tasks.py`), and how a caller treats a failure.
+What does not belong here: the function, and how a caller treats a failure.
 """
 
 import json
@@ -36,9 +37,10 @@ _START = (
 )
 # The exit codes of a child that a signal ended. By number: Windows has neither.
 _KILLED, _ALARMED = -9, -14
+_ENDED = "was ended"
 # The terminal's Ctrl-C never reaches a child: on Windows by this flag.
 _OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-# A child works on one file at a time: threads of a matrix library would only take address space.
+# A child does one thing at a time: threads of a matrix library would only take address space.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -79,6 +81,7 @@ class Sandbox:
         self.seconds, self.memory = seconds, memory
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
+        self._ended = False
 
     def __enter__(self) -> Self:
         return self
@@ -121,8 +124,9 @@ class Sandbox:
             self.close()
             raise
 
-    def kill(self) -> None:
-        """End the child at once, from any thread; a thread that waits for its answer gets `ChildDied`."""
+    def end(self) -> None:
+        """End the child for good, from any thread; whoever waits for it, or asks again, gets `ChildDied`."""
+        self._ended = True
         if process := self._process:
             process.kill()
 
@@ -138,6 +142,8 @@ class Sandbox:
                 process.wait(START_SECONDS)
 
     def _start(self) -> socket.socket:
+        if self._ended:
+            raise ChildDied(_ENDED)
         offered = offer()
         options = {
             **offered.told,
@@ -159,14 +165,19 @@ class Sandbox:
             )
         except OSError as error:
             offered.close()
-            raise SandboxError(f"no process can be started for decoding: {error}") from error
+            raise SandboxError(f"no child process can be started: {error}") from error
+        if self._ended:  # while it was started
+            self.close()
+            raise ChildDied(_ENDED)
         try:
             self._connection = offered.accept(self._process, deadline=deadline)
             receive(self._connection, deadline=deadline, max_bytes=MAX_ANSWER_BYTES)
         except (EOFError, OSError, MessageError) as error:
             why = "did not start in time" if isinstance(error, TimeoutError) else str(self._cause())
             self.close()
-            raise SandboxError(f"the process for decoding {why}; the lines above may say more") from error
+            if self._ended:
+                raise ChildDied(_ENDED) from None
+            raise SandboxError(f"a child process {why}; the lines above may say more") from error
         return self._connection
 
     def _cause(self) -> ChildDied:
@@ -189,7 +200,7 @@ class Sandbox:
 
 
 class SandboxPool:
-    """As many sandboxes for one function as are in use at the same time."""
+    """As many sandboxes for one function as are in use at once; `stopped` is set once they are ended."""
 
     def __init__(self, function: Function, *, seconds: float, memory: int | None = MAX_MEMORY) -> None:
         """Prepare them; `seconds` and `memory` are those of each."""
@@ -197,6 +208,7 @@ class SandboxPool:
         self._lock = threading.Lock()
         self._all: list[Sandbox] = []
         self._free: list[Sandbox] = []
+        self.stopped = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -205,16 +217,19 @@ class SandboxPool:
         for sandbox in self._all:
             sandbox.close()
 
-    def kill(self) -> None:
-        """End all children at once; a thread that waits for an answer gets `ChildDied`."""
+    def end(self) -> None:
+        """End all children for good; a thread that waits for an answer, or comes later, gets `ChildDied`."""
         with self._lock:
+            self.stopped.set()
             for sandbox in self._all:
-                sandbox.kill()
+                sandbox.end()
 
     @contextmanager
     def borrow(self) -> Iterator[Sandbox]:
         """Lend this thread a sandbox of its own, the one used last: its child is running already."""
         with self._lock:
+            if self.stopped.is_set():
+                raise ChildDied(_ENDED)
             if not self._free:
                 self._all.append(self._make())
                 self._free.append(self._all[-1])

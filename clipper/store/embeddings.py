@@ -4,7 +4,6 @@ What does not belong here: the model that makes the vectors, and Chroma.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +96,8 @@ class MappedVectors:
 
     def only(self, rows: "np.ndarray") -> "MappedVectors":
         """Return some rows, (k,) integers, as vectors of their own; nothing is read."""
-        made = copy(self)
+        made = type(self).__new__(type(self))
+        vars(made).update(vars(self))
         made._positions = self._positions[rows]  # noqa: SLF001 - its own
         return made
 

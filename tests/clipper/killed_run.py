@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clipper.chroma import build
+from clipper.chroma import build, fill
 from clipper.indexing import run
 from clipper.settings import Settings
 
@@ -65,7 +65,7 @@ def watch(moments: Moments) -> None:
     moments.around(Path, "rename", renamed)
     moments.around(Path, "unlink", deleted)
     moments.around(shutil, "rmtree", deleted)
-    moments.around(build, "_fill", lambda *_, **__: "filling of the collection")
+    moments.around(fill, "_fill", lambda *_, **__: "filling of the collection")
     moments.around(build, "_tune", lambda *_, **__: "sealing of the collection")
     copyfile = shutil.copyfile
 

@@ -1,10 +1,14 @@
 """Work in a few threads: results in order, the first error is told, and what was not begun never is."""
 
 import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from clipper.threads import in_threads
+from clipper import threads
+from clipper.threads import StoppedError, in_threads
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -20,15 +24,16 @@ def test_results_come_in_the_order_of_the_items():
     assert in_threads(double, []) == []
 
 
-def test_no_more_threads_are_at_work_than_asked_for():
+def test_as_many_threads_are_at_work_as_asked_for():
     at_work, most, lock = 0, 0, threading.Lock()
+    both = threading.Barrier(2)
 
     def work(_: int) -> None:
         nonlocal at_work, most
         with lock:
             at_work += 1
             most = max(most, at_work)
-        threading.Event().wait(0.01)
+        both.wait(60)
         with lock:
             at_work -= 1
 
@@ -36,17 +41,50 @@ def test_no_more_threads_are_at_work_than_asked_for():
     assert most == 2
 
 
-def test_an_error_ends_work_that_would_take_for_ever_and_begins_no_more():
+def test_after_an_error_nothing_is_begun_and_what_would_take_for_ever_is_ended():
+    begun: list[int] = []
+    both, stopped = threading.Barrier(2), threading.Event()
+
+    def work(number: int) -> None:
+        begun.append(number)
+        both.wait(60)
+        if number == 1:
+            raise ValueError("number 1")
+        assert stopped.wait(60)
+        raise StoppedError
+
+    with pytest.raises(ValueError, match="number 1"):
+        in_threads(work, range(10), at_once=2, stop=stopped.set)
+    assert sorted(begun) == [0, 1]
+
+
+@pytest.mark.parametrize("moment", ["while all wait", "while they are begun"])
+def test_an_interrupt_ends_all(monkeypatch: pytest.MonkeyPatch, moment: str):
     begun: list[int] = []
     stopped = threading.Event()
 
     def work(number: int) -> None:
         begun.append(number)
-        if number == 1:
-            raise ValueError("number 1")
         assert stopped.wait(60)
+        raise StoppedError
 
-    with pytest.raises(ValueError, match="number 1"):
-        in_threads(work, range(10), at_once=2, stop=stopped.set)
-    assert sorted(begun)[:2] == [0, 1]
-    assert len(begun) <= 3  # the thread that failed may have taken one more
+    def items() -> Iterator[int]:
+        yield from range(10)
+
+    def interrupted(*_: object) -> None:
+        while len(begun) < 2:
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    if moment == "while all wait":
+        monkeypatch.setattr(threads._Each, "wait", interrupted)
+    else:
+        submit = ThreadPoolExecutor.submit
+        monkeypatch.setattr(
+            ThreadPoolExecutor,
+            "submit",
+            lambda pool, call, item: interrupted() if item == 5 else submit(pool, call, item),
+        )
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(work, items(), at_once=2, stop=stopped.set)
+    assert sorted(begun) == [0, 1]

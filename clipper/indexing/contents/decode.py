@@ -183,7 +183,7 @@ def _decode_all(
         finally:  # an interrupted run does not wait for results that it will not use
             for _, future in pending:
                 future.cancel()
-            sandboxes.kill()
+            sandboxes.end()
     yield from map(decoder.decode_alone, suspects)
 
 

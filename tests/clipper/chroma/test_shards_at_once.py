@@ -1,7 +1,11 @@
 """Large shards are written by several processes at once: with the same rows, and no error is lost."""
 
+import errno
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +21,10 @@ from chroma_rows import made
 
 from clipper.chroma import fill
 from clipper.chroma.build import Base, build
-from clipper.chroma.collection import in_folders
-from clipper.chroma.rows import Known, Rows
+from clipper.chroma.collection import Address, in_folders
+from clipper.chroma.rows import Difference, Known, Rows
 from clipper.chroma.shards import open_all
-from clipper.errors import StoreError
+from clipper.errors import SandboxError, StoreError
 from clipper.store import embeddings
 from clipper.store.shards import write_shard
 
@@ -53,8 +57,8 @@ def test_shards_that_are_written_at_once_hold_what_they_hold_one_after_another(
 ):
     rows, probes = rows_of(unit_vectors(N)), unit_vectors(5, seed=1)
     apart: list[int] = []
-    fill_apart = fill._fill_apart
-    monkeypatch.setattr(fill, "_fill_apart", lambda *asked: (apart.append(1), fill_apart(*asked)))
+    fill_apart = fill._Children.fill
+    monkeypatch.setattr(fill._Children, "fill", lambda *asked: (apart.append(1), fill_apart(*asked)))
     at_once = build(tmp_path / "at once", rows, probes=probes, shards=3)
     assert len(apart) == 3
     monkeypatch.setattr(fill, "free_memory", lambda: 0)
@@ -84,6 +88,11 @@ def test_vectors_on_disk_are_read_by_the_process_that_needs_them(tmp_path: Path,
         write_shard(store.folder, pa.table(some, schema=store.schema))
     mapped = embeddings.MappedVectors(store, of_images.contents)
     rows = Rows(of_images.ids, mapped, of_images.metadata, of_images.contents, of_images.remade)
+    some = mapped.only(np.array([7, 50]))
+    assert np.array_equal(some[:], vectors[[7, 50]])
+    assert all(one is other for (_, one), (_, other) in zip(some.blocks(), mapped.blocks(), strict=True))
+    again = pickle.loads(pickle.dumps(some))  # noqa: S301 - our own
+    assert np.array_equal(again[:], vectors[[7, 50]])
     probes = unit_vectors(5, seed=1)
     assert build(tmp_path / "a", rows, probes=probes, shards=3) == build(
         tmp_path / "b", of_images, probes=probes, shards=3
@@ -102,56 +111,154 @@ def test_what_is_wrong_with_one_shard_is_told_and_nothing_is_left(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def children() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children() if "clipper.sandbox" in " ".join(each.cmdline())]
+
+
 def dies(_asked: dict[str, Any], _blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     os.kill(os.getpid(), signal.SIGKILL)
     return {}, []
 
 
-def never_ends(_asked: dict[str, Any], _blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+def never_ends(_asked: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """Leaves its process id in the folder of the shard, and waits."""
+    folder = pickle.loads(blobs[0]).address.folder  # noqa: S301 - our own
+    folder.mkdir(parents=True)
+    (folder / "pid").write_text(str(os.getpid()))
     time.sleep(600)
     return {}, []
 
 
-def children() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "clipper.sandbox" in " ".join(each.cmdline())]
+def second_dies(asked: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    shard = pickle.loads(blobs[0])  # noqa: S301 - our own
+    return dies(asked, blobs) if shard.address.folder.name == "1" else never_ends(asked, blobs)
 
 
-def test_a_process_that_is_killed_is_told_and_the_next_run_succeeds(
-    tmp_path: Path, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+def refuses(_asked: dict[str, Any], _blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    return {"wrong": "", "os_error": [errno.ENOSPC, "No space left on device", "/a/file"]}, []
+
+
+def pids_in(folder: Path, count: int) -> list[int]:
+    """The processes that have begun to write, as soon as there are so many."""
+    until = time.monotonic() + 60
+    while len(found := [*folder.glob(".*/*/pid")]) < count and time.monotonic() < until:
+        time.sleep(0.01)
+    return [int(path.read_text() or 0) for path in found]
+
+
+def not_here(*_: object, **__: object) -> None:
+    pytest.fail("a shard was written by this process")
+
+
+@pytest.mark.parametrize("what", [dies, second_dies])
+def test_a_process_that_is_killed_ends_the_others_and_the_next_run_succeeds(
+    tmp_path: Path, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch, what: Any
 ):
     rows, probes = rows_of(unit_vectors(N)), unit_vectors(5, seed=1)
     with monkeypatch.context() as once:
-        once.setattr(fill, "answer", dies)
-        with pytest.raises(StoreError, match="its process ended early, probably for want of memory"):
-            build(tmp_path / "c", rows, probes=probes, shards=3)
-    assert list(tmp_path.iterdir()) == []
+        once.setattr(os, "cpu_count", lambda: 2)
+        once.setattr(fill, "answer", what)
+        once.setattr(fill, "_fill", not_here)
+        with pytest.raises(SandboxError, match="was not written: its process was ended, perhaps for want of"):
+            build(tmp_path / "c", rows, probes=probes, shards=6)
+    assert (list(tmp_path.iterdir()), children()) == ([], [])
     assert build(tmp_path / "c", rows, probes=probes, shards=3).written == N
+
+
+def test_a_killed_process_does_not_make_a_sound_base_be_written_anew(
+    tmp_path: Path, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+):
+    vectors, probes = unit_vectors(N), unit_vectors(5, seed=1)
+    before = rows_of(vectors)
+    build(tmp_path / "a", before, probes=probes, shards=3)
+    monkeypatch.setattr(fill, "answer", dies)
+    monkeypatch.setattr(Difference, "from_nothing", not_here)
+    with pytest.raises(SandboxError, match="perhaps for want of memory"):
+        build(
+            tmp_path / "b",
+            rows_of(vectors, year=2001),
+            probes=probes,
+            base=Base(tmp_path / "a", Known.of(before)),
+            shards=3,
+        )
+
+
+def test_a_full_disk_is_told_as_the_system_tells_it(
+    tmp_path: Path, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fill, "answer", refuses)
+    with pytest.raises(OSError, match=r"No space left on device: '/a/file'") as told:
+        build(tmp_path / "c", rows_of(unit_vectors(N)), probes=unit_vectors(5, seed=1), shards=3)
+    assert told.value.errno == errno.ENOSPC
 
 
 def test_ctrl_c_ends_all_processes_at_once_and_leaves_nothing(
     tmp_path: Path, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(fill, "answer", never_ends)
+    monkeypatch.setattr(fill, "_fill", not_here)
 
     def interrupt() -> None:
-        until = time.monotonic() + 60
-        while len(children()) < 3 and time.monotonic() < until:
-            time.sleep(0.01)
+        pids_in(tmp_path, 3)
         os.kill(os.getpid(), signal.SIGINT)
 
     interrupting = threading.Thread(target=interrupt)
     interrupting.start()
     with pytest.raises(KeyboardInterrupt):
-        build(tmp_path / "c", rows_of(unit_vectors(N)), probes=unit_vectors(5, seed=1), shards=3)
+        build(tmp_path / "c", rows_of(unit_vectors(N)), probes=unit_vectors(5, seed=1), shards=6)
     interrupting.join()
-    assert list(tmp_path.iterdir()) == []
-    assert children() == []
+    assert (list(tmp_path.iterdir()), children()) == ([], [])
+
+
+@pytest.mark.linux
+def test_a_run_that_is_killed_takes_its_processes_with_it_and_the_next_one_writes_all(
+    tmp_path: Path, unit_vectors: Vectors
+):
+    script = (
+        "import os, sys, numpy as np; sys.path[:0] = sys.argv[2:]; from pathlib import Path; "
+        "import test_shards_at_once as own; from clipper.chroma import fill; "
+        "from clipper.chroma.build import build; "
+        "fill.APART = 1; fill.answer = own.never_ends; os.cpu_count = lambda: 2; "
+        f"vectors = np.eye({N}, dtype=np.float32); "
+        "build(Path(sys.argv[1]), own.rows_of(vectors), probes=vectors[:2], shards=6)"
+    )
+    here = Path(__file__)
+    where = [str(here.parent), str(here.parents[1]), str(here.parents[3])]
+    run = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "c"), *where])
+    written = pids_in(tmp_path, 2)
+    run.kill()
+    run.wait()
+    psutil.wait_procs([psutil.Process(pid) for pid in written if psutil.pid_exists(pid)], timeout=60)
+    assert not any(map(psutil.pid_exists, written))
+    assert (
+        build(tmp_path / "c", rows_of(unit_vectors(N)), probes=unit_vectors(5, seed=1), shards=3).written == N
+    )
 
 
 def test_where_no_process_can_be_started_all_is_written_here(
-    tmp_path: Path, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr("clipper.sandbox.process.sys.executable", str(tmp_path / "missing"))
     rows = rows_of(unit_vectors(N))
     assert build(tmp_path / "c", rows, probes=unit_vectors(5, seed=1), shards=3).written == N
     assert len(held(tmp_path / "c")) == N
+    assert caplog.text.count("no child process can be started") == 3
+
+
+@pytest.mark.parametrize(
+    ("cores", "free", "at_once"),
+    [(1, 1 << 40, 1), (16, 1 << 40, 6), (16, None, 2), (16, 2 << 30, 3), (16, 9, 0)],
+)
+def test_as_many_are_written_at_once_as_cores_and_free_memory_allow(
+    unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch, cores: int, free: int | None, at_once: int
+):
+    rows = rows_of(unit_vectors(N))
+    shards = [
+        fill.Shard(Address.in_folder(Path("none")), part, Difference.from_nothing(part), is_copy=False)
+        for part in (rows.shard(number, 6) for number in range(6))
+    ]
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(fill, "free_memory", lambda: free)
+    assert fill._at_once(shards) == at_once
+    monkeypatch.setattr(fill, "APART", N + 1)
+    assert fill._at_once(shards) == 1

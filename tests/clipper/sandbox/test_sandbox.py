@@ -16,6 +16,7 @@ from misbehaviour import behave
 from clipper.errors import SandboxError
 from clipper.images.child_tasks import DecodeRequest, decode_file
 from clipper.images.decode_apart import spare
+from clipper.sandbox import child as child_side
 from clipper.sandbox import messages
 from clipper.sandbox import process as sandbox
 from clipper.sandbox.child import GRACE_SECONDS
@@ -214,7 +215,7 @@ def test_an_interpreter_that_cannot_be_started_is_reported(monkeypatch: pytest.M
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with (
         Sandbox(behave, seconds=20) as broken,
-        pytest.raises(SandboxError, match="no process can be started"),
+        pytest.raises(SandboxError, match="no child process can be started"),
     ):
         broken.ask({})
 
@@ -263,9 +264,39 @@ def test_who_waits_is_freed_when_all_children_are_ended():
         waiting = threading.Thread(target=wait, args=(all_,))
         waiting.start()
         time.sleep(0.3)
-        all_.kill()
+        all_.end()
         waiting.join(60)
+        with pytest.raises(ChildDied, match="was ended"), all_.borrow() as one:
+            one.ask({})
     assert outcome
+
+
+def test_a_child_that_is_ended_while_it_starts_is_no_failure_of_the_machine(monkeypatch: pytest.MonkeyPatch):
+    with Sandbox(behave, seconds=20) as one:
+        start = subprocess.Popen
+
+        def started(*asked: object, **how: object) -> object:
+            process = start(*asked, **how)  # type: ignore[call-overload]
+            one.end()
+            return process
+
+        monkeypatch.setattr(subprocess, "Popen", started)
+        for _ in range(2):
+            with pytest.raises(ChildDied, match="was ended"):
+                one.ask({})
+    assert one.pid is None
+
+
+def test_where_the_kernel_does_not_tell_a_thread_notices_that_the_parent_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    parents = iter([7, 7, 1])
+    exits: list[int] = []
+    monkeypatch.setattr(child_side, "PARENT_SECONDS", 0.001)
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(os, "_exit", exits.append)
+    child_side._end_after(7)
+    assert (exits, list(parents)) == ([0], [])
 
 
 @pytest.mark.parametrize("head", [b"[" * 100_000, b"[{}, [1e999]]", b"[{}, 5]", b"\xff"])
