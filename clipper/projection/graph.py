@@ -12,6 +12,7 @@ from clipper.projection.neighbors import (
     knn_graph,
     nearest,
     nearest_of_many,
+    nearest_others,
 )
 from clipper.projection.search.blocks import Selection
 from clipper.projection.search.updates import NO_LIMIT, Edges, find_edges
@@ -74,12 +75,13 @@ def build_graph(vectors: Vectors, *, width: int = WIDTH) -> NeighborGraph:
     import numpy as np
 
     n = len(vectors)
+    k = min(width, n - 1)
+    if k == width:
+        return NeighborGraph(*nearest_others(vectors, k))
     rows = np.full((n, width), MISSING, np.int32)
     distances = np.full((n, width), np.inf, np.float32)
-    k = min(width, n - 1)
     if k > 0:
-        found, apart = knn_graph(vectors, k + 1)
-        rows[:, :k], distances[:, :k] = found[:, 1:], apart[:, 1:]
+        rows[:, :k], distances[:, :k] = nearest_others(vectors, k)
     return NeighborGraph(rows, distances)
 
 

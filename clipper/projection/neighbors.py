@@ -174,22 +174,28 @@ def _compare(
 
 
 def knn_graph(vectors: Vectors, k: int) -> "tuple[np.ndarray, np.ndarray]":
-    """Find each vector's k nearest by cosine distance, itself first at 0: (n, k) int32, (n, k) float32.
+    """Find what `nearest_others` does, itself first at 0: (n, k) int32, (n, k) float32."""
+    import numpy as np
+
+    n = len(vectors)
+    indices, distances = nearest_others(vectors, k - 1)
+    indices = np.concatenate([np.arange(n, dtype=np.int32)[:, None], indices], axis=1)
+    return indices, np.concatenate([np.zeros((n, 1), np.float32), distances], axis=1)
+
+
+def nearest_others(vectors: Vectors, k: int) -> "tuple[np.ndarray, np.ndarray]":
+    """Find each vector's k nearest others by cosine distance: (n, k) int32, (n, k) float32.
 
     Beyond `EXACT_KNN_LIMIT` nearly all of them are right; all of them on a GPU.
     """
     import numpy as np
 
-    n = len(vectors)
-    rows = np.arange(n)
-    if n > EXACT_KNN_LIMIT and k > 1:
+    rows = np.arange(len(vectors))
+    if len(vectors) > EXACT_KNN_LIMIT and k > 0:
         from clipper.projection.search.descent import find_neighbors
 
-        indices, distances = _on_gpu(vectors, vectors, k - 1, rows) or find_neighbors(vectors, k - 1)
-    else:
-        indices, distances = nearest(vectors, vectors, k - 1, own=rows)
-    indices = np.concatenate([rows[:, None], indices], axis=1)
-    distances = np.concatenate([np.zeros((n, 1), np.float32), distances], axis=1)
+        return _on_gpu(vectors, vectors, k, rows) or find_neighbors(vectors, k)
+    indices, distances = nearest(vectors, vectors, k, own=rows)
     return indices.astype(np.int32), distances
 
 
