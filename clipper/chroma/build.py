@@ -166,31 +166,42 @@ def _seal(address: Address, rows: Rows) -> None:
 
 def _tune(addresses: Sequence[Address], rows: Rows, probes: "np.ndarray") -> tuple[int, float]:
     """Raise `ef` until the probes' recall is high enough; its queries also seal the collection."""
-    recall, ef = 1.0, EF_STEPS[0]
+    recall, ef, enough = 1.0, EF_STEPS[0], similar_enough(rows, probes)
     for ef in EF_STEPS:
         _configure(addresses, ef)
         with closing(open_all(addresses, in_turn=True)) as found:
-            recall = measure_recall(found, rows, probes)
+            recall = measure_recall(found, rows, probes, enough)
         if recall >= WANTED_RECALL:
             break
     return ef, recall
 
 
-def measure_recall(collection: Collection | Shards, rows: Rows, probes: "np.ndarray") -> float:
-    """Measure recall@10 of the probes against brute force; of two equally near images either is right."""
+def similar_enough(rows: Rows, probes: "np.ndarray") -> "np.ndarray":
+    """Return how similar to each of (p, d) probes its tenth nearest row is, by brute force: (p,) float32."""
+    import numpy as np
+
+    k = min(_RECALL_AT, len(rows))
+    best = np.full((0, len(probes)), -np.inf, np.float32)
+    for start in range(0, len(rows), BLOCK):  # the vectors may be more than memory holds
+        best = np.concatenate([best, rows.vectors[start : start + BLOCK] @ probes.T])
+        best = np.partition(best, -k, axis=0)[-k:] if len(best) > k else best
+    return np.asarray(best.min(axis=0, initial=np.inf))
+
+
+def measure_recall(
+    collection: Collection | Shards, rows: Rows, probes: "np.ndarray", enough: "np.ndarray"
+) -> float:
+    """Measure recall@10 of the probes; of two equally near images either is right.
+
+    `enough` is what `similar_enough` returns.
+    """
     import numpy as np
 
     k = min(_RECALL_AT, len(rows))
     if not k or not len(probes):
         return 1.0
     found = collection.nearest_many(probes, k=k)
-    best = np.full((0, len(probes)), -np.inf, np.float32)
-    for start in range(0, len(rows), BLOCK):  # the vectors may be more than memory holds
-        best = np.concatenate([best, rows.vectors[start : start + BLOCK] @ probes.T])
-        best = np.partition(best, -k, axis=0)[-k:] if len(best) > k else best
-    least = best.min(axis=0) - 1e-5
-    hits = 0
-    for probe, ids, enough in zip(probes, found, least, strict=True):
-        at = rows.positions(ids)
-        hits += int((rows.vectors[at[at >= 0]] @ probe >= enough).sum())
-    return round(hits / (k * len(probes)), 4)
+    at = rows.positions([image_id for ids in found for image_id in ids])
+    of = np.repeat(np.arange(len(probes)), [len(ids) for ids in found])[at >= 0]
+    similar = np.vecdot(rows.vectors[at[at >= 0]], probes[of])
+    return round(int((similar >= enough[of] - 1e-5).sum()) / (k * len(probes)), 4)

@@ -17,7 +17,7 @@ from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from clipper.chroma.build import WANTED_RECALL, Built, measure_recall
+from clipper.chroma.build import WANTED_RECALL, Built, measure_recall, similar_enough
 from clipper.chroma.collection import (
     HOLDS,
     OWNER,
@@ -134,12 +134,13 @@ class Servers:
         self._forget_versions({slot.address.name for slot in slots if slot})
         steps = [step for step in EF_STEPS if step >= ef] or EF_STEPS[-1:]
         shards = [*zip(range(len(parts)), parts, slots, strict=True)]
+        enough = similar_enough(rows, probes)
         for number, step in enumerate(steps):
             stop = Event()
             write = partial(self._write, version=version, model=model, ef=step, stop=stop)
             written = in_threads(write, shards, at_once=AT_ONCE, name="chroma", stop=stop.set)
             with closing(open_all([slot.address for slot in written])) as opened:
-                recall = measure_recall(opened, rows, probes)
+                recall = measure_recall(opened, rows, probes, enough)
             if recall >= WANTED_RECALL or step == steps[-1]:
                 break
             if any(slots):  # what is there already searches with a larger one after the server's restart
