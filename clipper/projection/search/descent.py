@@ -24,6 +24,8 @@ ENOUGH, MOST_STEPS = 0.001, 12
 # Cauchy and Schwarz. The distances are right to about 1e-5; those in the lists are computed again in float32.
 UNIT = 32_767
 BLOCK = 4_096
+# At most so many blocks are improved in a step: each call of the kernel clears a number for every vector.
+MOST_BLOCKS = 256
 
 
 def find_neighbors(vectors: Vectors, k: int, *, seed: int = 0) -> "tuple[np.ndarray, np.ndarray]":
@@ -70,15 +72,17 @@ def _improve(vectors: Vectors, cells: Cells, rows: "np.ndarray", distances: "np.
     fresh, changed = np.ones((n, k), np.uint8), np.zeros(n, bool)
     unit = np.float32(UNIT * UNIT)
 
+    size = max(BLOCK, -(-n // MOST_BLOCKS))
+
     def step(start: int) -> int:
-        end = min(start + BLOCK, n)
+        end = min(start + size, n)
         return int(
             improve(data, unit, cell, compared, links, links_fresh, start, end, rows, distances, fresh)
         )
 
     for _ in range(MOST_STEPS):
         link(rows, fresh, reach, links, links_fresh)
-        changes = sum(in_threads(step, range(0, n, BLOCK)))
+        changes = sum(in_threads(step, range(0, n, size)))
         changed |= fresh.any(axis=1)
         if changes < ENOUGH * n * k:
             break

@@ -193,6 +193,7 @@ from clipper.projection.graph import build_graph
 from clipper.projection.search import descent
 neighbors.EXACT_KNN_LIMIT = layout.SERIAL_LIMIT = 100
 descent.BLOCK = optimize.BLOCK = 256
+descent.MOST_BLOCKS = 1 + os.cpu_count()
 random = np.random.default_rng(0)
 vectors = random.normal(size=(2_000, 64)).astype(np.float32)
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -204,7 +205,7 @@ print(*[name for name in ("umap", "pynndescent", "sklearn") if name in sys.modul
 """
 
 
-def test_many_images_have_the_same_bytes_on_any_number_of_threads_and_need_no_umap(
+def test_many_images_have_the_same_bytes_on_any_number_of_threads_and_blocks_and_need_no_umap(
     python: Callable[..., CompletedProcess[str]],
 ):
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
