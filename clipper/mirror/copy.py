@@ -16,11 +16,10 @@ from typing import Any, TypeVar
 
 from clipper.errors import ClipperError, HomeStorageError, StoreError
 from clipper.mirror import eviction, layout, location
-from clipper.mirror.disk import AT_ONCE, Disk, temporary_beside, why_wrong
+from clipper.mirror.disk import Disk, each_file, temporary_beside, why_wrong
 from clipper.mirror.index import Entry, Index
 from clipper.mirror.objects import ConflictError, Found, Objects, open_objects
 from clipper.system import delete_unless_open, replace_file
-from clipper.threads import in_threads
 
 log = logging.getLogger(__name__)
 
@@ -195,12 +194,7 @@ class Copy(Disk):
         temporary = temporary_beside(folder)
         try:
             places = {path: temporary / self.path(path).relative_to(folder) for path in there}
-            in_threads(
-                lambda path: self._download(path, there[path], places[path]),
-                there,
-                at_once=AT_ONCE,
-                name="mirror",
-            )
+            each_file(lambda path: self._download(path, there[path], places[path]), there)
             for place in places.values():
                 place.stat()  # somebody may have deleted it, and Chroma would take the rest for all
             replace_file(temporary, folder)
@@ -362,7 +356,7 @@ class Copy(Disk):
                 raise FileNotFoundError(name)
             entries[name] = self.entry(name, tag)
 
-        in_threads(fetch, lacking, at_once=AT_ONCE, name="mirror")
+        each_file(fetch, lacking)
         return entries
 
     def _make_room(self, needed: int) -> None:
@@ -392,12 +386,17 @@ class Copy(Disk):
         """Fetch an object into a file, which is there as a whole or not at all.
 
         Raises:
-            FileNotFoundError: the object is gone.
+            FileNotFoundError: the object is gone, or somebody deleted the folder of the file.
             HomeStorageError: it comes otherwise than it was written.
         """
         temporary = temporary_beside(path)
         with self.errors_named():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except FileExistsError as error:
+                if path.parent.exists():
+                    raise  # a file has its name
+                raise FileNotFoundError(path.parent) from error  # it was there for a moment
             try:
                 for _ in range(2):
                     self.objects.download(name, temporary)

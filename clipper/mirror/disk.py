@@ -6,7 +6,7 @@ What does not belong here: which files are fetched or sent, and when (`mirror/co
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from clipper.errors import StoreError
 from clipper.hashing import file_checksum
 from clipper.mirror import layout, location
 from clipper.system import replace_file
+from clipper.threads import in_threads
 
 AT_ONCE = 8  # files moved at a time
 _CHECKSUM_DIGITS = 32  # of a shard's name, which is its checksum
@@ -111,6 +112,11 @@ class Disk:
 def temporary_beside(path: Path) -> Path:
     """The name under which this process writes a file or a folder until it is whole."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def each_file(work: Callable[[str], None], names: Iterable[str]) -> None:
+    """Do some work for each file's name, several at a time."""
+    in_threads(work, names, at_once=AT_ONCE, name="mirror")
 
 
 def why_wrong(path: Path, size: int, name: str) -> str | None:

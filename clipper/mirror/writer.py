@@ -16,10 +16,9 @@ from typing import Any
 from clipper.errors import BusyError, ClipperError, StoreError
 from clipper.mirror import layout, location
 from clipper.mirror.copy import Copy
-from clipper.mirror.disk import AT_ONCE
+from clipper.mirror.disk import each_file
 from clipper.mirror.lease import Lease
 from clipper.mirror.objects import TRIES_TO_READ, TRIES_TO_WRITE, ConflictError, Found
-from clipper.threads import in_threads
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +165,7 @@ class Writer:
         if not sent:
             return
         self.copy.keep(sent)
-        in_threads(self._upload_one, sent, at_once=AT_ONCE, name="mirror")
+        each_file(self._upload_one, sent)
         folders = {"/".join(name.split("/")[:2]) for name in sent}
         there: dict[str, Found] = {}
         for folder in sorted(folders):
@@ -195,7 +194,7 @@ class Writer:
             return
         there = self.copy.objects.list_below(folder)
         self.copy.objects.remove(there.keys() - here.keys())  # of a run that was killed, under other names
-        in_threads(self._upload_one, here, at_once=AT_ONCE, name="mirror")
+        each_file(self._upload_one, here)
 
     def _put(self, name: str) -> None:
         """Send a file that somebody else may have changed: settings, or the notes of a run."""

@@ -89,7 +89,7 @@ CLIPPER: list[Row] = [
     [("columns", "Arrow and numpy")],
     [("query_syntax, query_filter, settings", "what a person writes")],
     [("mirror/", "a home on an object store, and its local copy")],
-    [("hashing, text, caches, access, network, system, errors", "")],
+    [("hashing, text, caches, access, network, threads, system, errors", "")],
 ]
 
 STYLE = """\
