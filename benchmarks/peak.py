@@ -1,6 +1,6 @@
 """The most memory that this process has held, with its children at that moment. On Linux.
 
-Pages of files count in each process that has read them.
+A page of a file that several of them have read counts once.
 """
 
 import threading
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-_PAUSE = 0.2  # seconds between looks at the children
+_PAUSE = 0.5  # seconds between looks at the children
 
 
 class Peak:
@@ -32,13 +32,13 @@ class Peak:
         this = psutil.Process()
         while True:
             time.sleep(_PAUSE)
-            held = 0
-            for child in this.children():
+            held, children = 0, this.children()
+            for process in [this, *children]:
                 with suppress(psutil.Error):  # it has just ended
-                    held += child.memory_info().rss
-            if held:
+                    held += process.memory_full_info().pss
+            if children:
                 with self._lock:
-                    self._most = max(self._most, held + this.memory_info().rss)
+                    self._most = max(self._most, held)
 
 
 def _most_held() -> int:
