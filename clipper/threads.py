@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Generic, TypeVar
 
-# Blocks computed at once: a limit for memory's sake.
-MAX_WORKERS = 4
+# Items at once, where the caller names no number: a limit for the sake of memory.
+_MAX_WORKERS = 4
 # Seconds after which the waiting thread wakes for a moment: on Windows it hears of Ctrl-C only then.
 _LOOK = 0.5
 
@@ -32,7 +32,7 @@ def in_threads(
     Args:
         work: what to do.
         items: one argument each.
-        at_once: threads at most; if 0, as many as there are cores, and no more than MAX_WORKERS.
+        at_once: threads at most; if 0, as many as there are cores, and no more than four.
         name: the start of the threads' names.
         stop: is called when work fails or the caller is interrupted. It should end work that takes long,
             since all work that is begun is waited for.
@@ -43,7 +43,7 @@ def in_threads(
     todo = [*items]
     if not todo:
         return []
-    at_once = at_once or min(os.cpu_count() or 1, MAX_WORKERS)
+    at_once = at_once or min(os.cpu_count() or 1, _MAX_WORKERS)
     each = _Each(work, len(todo))
     begun: list[Future[Result]] = []
     with ThreadPoolExecutor(min(at_once, len(todo)), thread_name_prefix=name) as pool:

@@ -1,7 +1,7 @@
 """Bring collections to the rows that they should hold: here, or several shards at once in child processes.
 
 Chroma holds the interpreter's lock while it writes, so threads would write one shard after another. What does
-not belong here: what a collection holds so far and what to start from (`chroma/build.py`).
+not belong here: the choice of a collection to start from (`chroma/build.py`).
 """
 
 import logging

@@ -6,13 +6,12 @@ find is what chance finds. What does not belong here: which words are asked abou
 `insight/coverage.py`), and embedding them.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from clipper.projection.neighbors import one_blas_thread
-from clipper.threads import MAX_WORKERS
+from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +132,7 @@ def count_tails(vectors: Vectors, scored: "np.ndarray", *, first: int) -> Tails:
     counts = np.zeros((w, BINS - first), np.int32)
     best, score = np.full(w, -1, np.int64), np.full(w, -np.inf, np.float32)
 
-    def add(at: int, start: int, images: "np.ndarray") -> None:
+    def add(start: int, images: "np.ndarray", at: int) -> None:
         part = slice(at, at + _WORDS)
         scores = scored[part] @ images.T
         top = scores.argmax(axis=1)
@@ -146,9 +145,9 @@ def count_tails(vectors: Vectors, scored: "np.ndarray", *, first: int) -> Tails:
         cells = (flat // scores.shape[1])[inside] * counts.shape[1] + bins[inside]
         counts[part] += np.bincount(cells, minlength=counts[part].size).reshape(counts[part].shape)
 
-    with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
+    with one_blas_thread():
         for start, images in blocks(vectors):
-            list(pool.map(lambda at: add(at, start, images), range(0, w, _WORDS)))  # noqa: B023 - used at once
+            in_threads(partial(add, start, images), range(0, w, _WORDS))
     above = counts[:, ::-1].cumsum(axis=1, dtype=np.int32)[:, ::-1]
     return Tails(first, above, best, score)
 

@@ -125,7 +125,7 @@ class Sandbox:
             raise
 
     def end(self) -> None:
-        """End the child for good, from any thread; whoever waits for it, or asks again, gets `ChildDied`."""
+        """End the child for good, from any thread: this request and all later ones raise `ChildDied`."""
         self._ended = True
         if process := self._process:
             process.kill()
@@ -218,7 +218,7 @@ class SandboxPool:
             sandbox.close()
 
     def end(self) -> None:
-        """End all children for good; a thread that waits for an answer, or comes later, gets `ChildDied`."""
+        """End all children for good: their requests and all later ones raise `ChildDied`."""
         with self._lock:
             self.stopped.set()
             for sandbox in self._all:

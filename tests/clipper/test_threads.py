@@ -1,4 +1,4 @@
-"""Work in a few threads: results in order, the first error is told, and what was not begun never is."""
+"""Work in a few threads gives its results in order. After the first error, no more work begins."""
 
 import threading
 import time
