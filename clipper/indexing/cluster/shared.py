@@ -7,7 +7,7 @@ counts for nothing, and is deleted. What does not belong here: the files in it.
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -85,7 +85,18 @@ def shared_folder(home: Home) -> Iterator[SharedFolder]:
     try:
         yield SharedFolder(str(path), token)
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _delete(path)
+
+
+def _delete(path: Path) -> None:
+    """Delete the folder, also while a worker whose task nobody waits for any longer writes to it.
+
+    It is renamed first: after that no new file comes into it, which would keep it from being deleted.
+    """
+    gone = path.with_name(f"{_PREFIX}{uuid4().hex}{_ENDING}")
+    with suppress(OSError):  # Windows renames no folder of which a file is open
+        path = path.rename(gone)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def host() -> str:

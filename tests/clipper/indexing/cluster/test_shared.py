@@ -1,7 +1,10 @@
 """The folder of a run that the workers of a cluster write to: who sees it, and that nothing stays of it."""
 
+import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +27,21 @@ def test_what_lost_runs_left_and_the_folder_of_this_run_are_deleted(tmp_path: Pa
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    assert not list((tmp_path / "store").iterdir())
+
+
+def test_the_folder_is_deleted_while_a_worker_still_writes_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rmdir = os.rmdir
+
+    def write_then_rmdir(*args: Any, **options: Any) -> None:
+        with suppress(OSError):  # the worker of a task that nobody waits for writes at the worst moment
+            (shared.path / "late").write_bytes(b"late")
+        rmdir(*args, **options)
+
+    with shared_folder(Home(tmp_path)) as shared:
+        monkeypatch.setattr(os, "rmdir", write_then_rmdir)
     assert not list((tmp_path / "store").iterdir())
 
 
