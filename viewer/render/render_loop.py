@@ -67,6 +67,7 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         draw: Callable[[Request, float], Picture],
         encode: Callable[[Picture, bool], Sent],
         show: Callable[[Sent], None],
+        fail: Callable[[], None],
         schedule: Callable[[Callable[[], None]], object],
         later: Callable[[Callable[[], None], float], object] = lambda call, _seconds: call(),
         screen_scale: Callable[[], float] = lambda: PAGE_SCALE,
@@ -77,6 +78,7 @@ class RenderLoop(Generic[Request, Picture, Sent]):
             draw: draws a request with so many pixels for one of the page.
             encode: encodes a picture in full quality (True), or smaller (False).
             show: shows an encoded picture; called through `schedule`.
+            fail: says that a picture could not be drawn; called through `schedule`.
             schedule: calls a function under the session's lock.
             later: the same, after some seconds.
             screen_scale: returns how many pixels the visitor's screen has for one of the page.
@@ -84,6 +86,7 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         self._draw = draw
         self._encode = encode
         self._show = show
+        self._fail = fail
         self._schedule = schedule
         self._later = later
         self._screen_scale = screen_scale
@@ -127,6 +130,7 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         error = done.exception()
         if error is not None:
             log.error("a picture of the map could not be drawn", exc_info=error)
+            self._fail()
         else:
             picture, sent, scale = done.result()
             overtaken, fine = job.number != self._asked, scale >= screen_scale

@@ -15,6 +15,7 @@ class Session:
     def __init__(self, *, screen_scale: float = PAGE_SCALE) -> None:
         self.drawn: list[tuple[str, float]] = []
         self.shown: list[str] = []
+        self.failures = 0
         self.later: list[tuple[Callable[[], None], float]] = []
         self._turns: list[Callable[[], None]] = []
         self._turn = threading.Event()
@@ -22,6 +23,7 @@ class Session:
             draw=self._draw,
             encode=lambda picture, fine: f"{picture}, fine" if fine else picture,
             show=self.shown.append,
+            fail=self._fail,
             schedule=self._schedule,
             later=lambda call, seconds: self.later.append((call, seconds)),
             screen_scale=lambda: screen_scale,
@@ -30,6 +32,9 @@ class Session:
     def _draw(self, request: str, scale: float) -> str:
         self.drawn.append((request, scale))
         return f"{request} at {scale:g}"
+
+    def _fail(self) -> None:
+        self.failures += 1
 
     def _schedule(self, call: Callable[[], None]) -> None:
         self._turns.append(call)
@@ -64,6 +69,7 @@ class Crowd:
                 draw=lambda _request, _scale: self._go.wait(10),
                 encode=lambda picture, _fine: picture,
                 show=lambda _picture: None,
+                fail=lambda: None,
                 schedule=lambda _call: None,
             )
             other.ask(str(number))
@@ -139,12 +145,13 @@ def test_a_picture_that_stays_is_as_sharp_as_the_screen_and_one_that_is_left_is_
     assert not session.later
 
 
-def test_an_error_is_logged_and_the_next_picture_is_drawn(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_is_logged_and_told_and_the_next_picture_is_drawn(caplog: pytest.LogCaptureFixture) -> None:
     session = Session()
     session.loop._draw = lambda _request, _scale: 1 // 0  # type: ignore[assignment,return-value]
     session.loop.ask("broken")
     session.turn()
     assert "could not be drawn" in caplog.text
+    assert session.failures == 1
     session.loop._draw = session._draw
     session.loop.ask("whole")
     session.turn()

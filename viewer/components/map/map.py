@@ -44,6 +44,8 @@ POINTER_RADIUS = 14  # pixels from the pointer to a point that it still hits
 CAMERA_SCRIPTS = ("find.js", "map/camera.js")  # before the scripts that move the map
 SHARPEST, MAX_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture
 
+PANE = "clipper-map"  # the class of the figure's element; `waiting` and `failed` say why it is empty
+
 hv.extension("bokeh")
 
 
@@ -55,7 +57,7 @@ def _figure() -> figure:
     fig.update(
         sizing_mode="stretch_both", outline_line_color=None, toolbar_location=None,
         x_range=Range1d(0, 1), y_range=Range1d(0, 1), background_fill_alpha=0, border_fill_alpha=0,
-        css_classes=["clipper-map"], margin=0,
+        css_classes=[PANE, "waiting"], margin=0,
         min_border_left=0, min_border_right=0, min_border_top=0, min_border_bottom=0,
     )  # fmt: skip
     fig.renderers[0].glyph.origin = "top_left"
@@ -109,6 +111,7 @@ class MapView:
             draw=paint,
             encode=encode_frame,
             show=self._show,
+            fail=self._say_failed,
             schedule=lambda call: call_in_loop(partial(self._locked, call)),
             later=self._later,
             screen_scale=self._screen_scale,
@@ -258,6 +261,7 @@ class MapView:
         self._shown = frame.picture
         seen = frame.picture.viewport
         self._arrange_labels(seen)
+        self.fig.css_classes = [PANE]
         self._frame.data = {
             "jpeg": [frame.jpeg], "x": [seen.x0], "y": [seen.y0],
             "dw": [seen.x1 - seen.x0], "dh": [seen.y1 - seen.y0],
@@ -265,6 +269,9 @@ class MapView:
         self._ring()
         for call in self.on_picture:
             self._locked(call)  # after the picture is sent: nothing shall delay it
+
+    def _say_failed(self) -> None:
+        self.fig.css_classes = [PANE, "failed"]
 
     def end(self) -> None:
         """End the session: release the picture."""
