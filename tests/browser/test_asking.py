@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import arrived, ask, marked, ranges, results, screen, settled, within_a_minute, zoom_at
+from helpers import arrived, ask, marked, ranges, results, screen, settled, soon, within_a_minute, zoom_at
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -222,8 +222,12 @@ def test_an_image_is_dropped_pasted_or_chosen(visit: Visit, viewer_url: str, sam
     seen = visit(viewer_url)
     page = seen.page
     pizza = png(sample_home, "pizza.jpg")
-    give(page, "dragover", (EVIL, pizza))
-    page.wait_for_selector(".target.shown")
+
+    def hovers() -> bool:  # a browser says it again and again; the target goes a quarter of a second after
+        give(page, "dragover", (EVIL, pizza))
+        return page.locator(".target.shown").count() == 1
+
+    soon(page, hovers)
     give(page, "drop", (EVIL, pizza))
     heading(page, f"like “{EVIL}”")
     assert results(page)[0].startswith("pizza,")

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import clean
+from helpers import clean, still
 from panel_server import serving
 from PIL import Image
 from playwright.sync_api import expect
@@ -53,7 +53,8 @@ def opened(visit: Visit, url: str, image: str = WIDE, **how: Any) -> SimpleNames
 
 def place_of(box: Any, image: Any) -> list[float]:
     """The place of a box in shares of a picture that is 2 to 1 and fits into its element."""
-    inner, outer = box.bounding_box(), image.bounding_box()
+    outer = still(image)  # a sheet that opens rises
+    inner = box.bounding_box()
     height = min(outer["height"], outer["width"] / 2)
     left = outer["x"] + (outer["width"] - 2 * height) / 2
     top = outer["y"] + (outer["height"] - height) / 2

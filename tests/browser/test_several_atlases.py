@@ -140,8 +140,9 @@ def test_maps_of_two_models_have_one_query_and_one_selection_also_in_a_link_and_
 ) -> None:
     seen = visit(f"{address}/models?q=cat", width=1500)
     page, beside = seen.page, ".map-beside .outline-over"
-    if not page.locator(".models").is_visible():  # the legend begins folded
-        page.locator(".legend-card .fold .toggle").click()
+    toggle = page.locator(".legend-card .fold .toggle")
+    if toggle.get_attribute("aria-expanded") == "false":  # the legend begins folded
+        toggle.click()
     choose_model(page, "And beside it", "other")
     expect(page.locator(".title-over")).to_contain_text("other")
     maps(page, query="cat", count=2)

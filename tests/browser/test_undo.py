@@ -43,7 +43,7 @@ def leave_field(page: Any) -> None:
 
 
 def test_searches_and_filters_are_undone_and_made_again(visit: Visit, own_url: str) -> None:
-    seen = visit(own_url)
+    seen = visit(own_url, before=LONG_TOASTS)
     page = seen.page
     expect(page.get_by_role("button", name="Undo", exact=True)).to_be_disabled()
     ask(page, "a cat")

@@ -4,6 +4,7 @@ import io
 import re
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from helpers import (
     results,
     screen,
     settled,
+    within_a_minute,
     zoom_at,
 )
 from PIL import Image
@@ -100,11 +102,13 @@ def test_a_warm_search_takes_a_few_times_what_any_message_to_the_server_takes(
         page.get_by_role("tab", name=tab, selected=True).wait_for()
 
     search("dog")
-    searches, messages = [], []
-    for text in ("tree", "house", "ball"):
-        messages += [seconds(lambda tab=tab: turn_to(tab)) for tab in ("Filter", "Results")]
-        searches.append(seconds(lambda text=text: search(text)))
-    assert min(searches) < 20 * min(messages)
+    took = []
+    for number, _ in zip(count(), within_a_minute(page)):  # one quiet moment is enough
+        message = min(seconds(lambda tab=tab: turn_to(tab)) for tab in ("Filter", "Results"))
+        took.append(seconds(lambda number=number: search(f"tree {number}")) / message)
+        if len(took) > 2 and min(took) < 20:
+            return
+    raise AssertionError(f"a search takes as long as {took} messages")
 
 
 def test_zooming_shows_thumbnails_and_a_click_opens_one(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -184,6 +185,19 @@ class _Handler(BaseHTTPRequestHandler):
         )
         return next(data for data in every if hashlib.sha256(data).hexdigest() == sha256)
 
+    def _await_arrival(self) -> None:
+        """Wait until the client's system has all that was written: a reset drops what is still here."""
+        if sys.platform != "linux":
+            time.sleep(0.05)
+            return
+        import fcntl
+        import termios
+
+        for _ in range(20_000):  # not for ever: the client may be gone
+            if not struct.unpack("i", fcntl.ioctl(self.connection, termios.TIOCOUTQ, bytes(4)))[0]:
+                return
+            time.sleep(0.001)
+
     def _send_bytes(self, etag: str, data: bytes, headers: dict[str, str] | None = None) -> None:
         start, wanted = 0, self.headers.get("Range", "")
         if wanted and not self.hub.ignores_range:
@@ -212,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
             ranges[mine] = (start, position + len(piece))
             time.sleep(self.hub.seconds_a_piece)
         if how:
-            time.sleep(0.05)  # what is on its way arrives
+            self._await_arrival()
             if how == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.shutdown(socket.SHUT_RDWR) if how == "close" else self.connection.close()

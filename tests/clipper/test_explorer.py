@@ -126,7 +126,8 @@ def test_pages_of_other_hosts_cannot_open_the_websocket(
     url = f"ws://{own}/{explorer._server.path}/ws"
 
     async def open_socket() -> None:
-        (await websocket_connect(HTTPRequest(url, headers=headers), subprotocols=["bokeh", "none"])).close()
+        request = HTTPRequest(url, headers=headers, connect_timeout=300, request_timeout=300)
+        (await websocket_connect(request, subprotocols=["bokeh", "none"])).close()
 
     if allowed:
         IOLoop().run_sync(open_socket)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 400
@@ -33,9 +34,7 @@ def dagster_dev(
 
     `load`: options that name what it loads instead of the clone's workspace.yaml; `more`: its environment.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"CLIPPER_HOME": str(home), "DAGSTER_HOME": str(instance)} | more
     environment["CLIPPER_SCHEDULE"] = "0 0 1 1 *"  # a test that runs at two in the morning makes no other run
     log = (instance / "log.txt").open("a")

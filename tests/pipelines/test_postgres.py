@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster_dev import ROOT
+from ports import free_port
 from test_recovery import begin, process_of
 
 from clipper.store.home import Home
@@ -41,9 +41,7 @@ def need_postgres() -> Path:
 def port() -> Iterator[int]:
     """A Postgres of its own, with a database `dagster`."""
     bin_ = need_postgres()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
+    number = free_port()
     folder = Path(f"/tmp/clipper-postgres-{os.getpid()}")  # noqa: S108 - a path that its user may enter
     folder.mkdir()
     if AS_USER:

@@ -1,6 +1,9 @@
 """A small atlas made of numbers: an `AtlasReader`, as `clipper.Atlas` is."""
 
+import gc
 import io
+import time
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,6 +34,15 @@ if TYPE_CHECKING:
     from clipper.store.snapshots import Run
     from viewer.dataset.atlas_reader import AtlasReader
     from viewer.session.state import ViewState
+
+
+def collect(*gone: weakref.ref[Any]) -> None:
+    """Collect garbage: a thread of a pool holds what it worked on for a moment after its result is here."""
+    for _ in range(500):
+        gc.collect()
+        if all(each() is None for each in gone):
+            return
+        time.sleep(0.01)
 
 
 MOST_LOOKED_AT = 2_000  # cells whose role is decided again at each look

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from panel_server import fetch, free_port
+from panel_server import fetch
 from playwright.sync_api import expect
+from ports import free_port
 
 TOKEN = "for-this-test-only"  # noqa: S105
 PATIENCE = 120  # seconds until JupyterLab answers, or a cell has run

@@ -31,6 +31,10 @@ class UnsortedError(Exception):
     """A server lists keys in another order than theirs, as S3's directory buckets do, or leaves some out."""
 
 
+class _EndedError(Exception):
+    """The listing has failed: nobody waits for more of it."""
+
+
 @dataclass(frozen=True)
 class Part:
     """The keys after one, up to another one and with it; None: all that follow."""
@@ -66,16 +70,21 @@ def list_bucket(
     pool: Threads[list[Part]] = Threads(threads, name="list")
     pending: set[Future[list[Part]]] = set()
 
+    def ask_on(after: str, most: int) -> Mapping[str, Any]:
+        if ended.is_set():
+            raise _EndedError
+        return ask(after, most)
+
     def take(part: Part) -> list[Part]:
         rest = part
-        for number, page in enumerate(_pages(ask, part), start=1):
+        for number, page in enumerate(_pages(ask_on, part), start=1):
             rows = page.rows
             tables.append(table_of([_found(row, prefix, changed_ns) for row in rows if _is_file(row)]))
-            if ended.is_set() or page.is_last:
+            if page.is_last:
                 return []
             rest = Part(rows[-1]["Key"], part.last)
             if number >= PAGES and len(pending) < threads:
-                return divided(ask, prefix, rest)
+                return divided(ask_on, prefix, rest)
         return []
 
     try:

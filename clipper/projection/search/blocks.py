@@ -4,6 +4,7 @@ What does not belong here: which blocks there are (`cells.py`, `projection/neigh
 (`indexing/cluster/blocks.py`).
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from clipper.threads import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
+    from threadpoolctl import threadpool_limits
 
 BLOCK = 1_024
 _SUMMED = 8_192  # vectors added up at a time
@@ -147,16 +149,55 @@ def mean_of(vectors: Vectors) -> "np.ndarray":
     return (total / max(len(vectors), 1)).astype(np.float32)
 
 
+class _OneBlasThread:
+    """Limits the libraries of linear algebra while any thread of this process wants that."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limits: list[threadpool_limits] = []  # each knows what it found
+
+    def enter(self) -> None:
+        from threadpoolctl import threadpool_limits
+
+        with self._lock:
+            self._limits.append(threadpool_limits(1, user_api="blas"))
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside:
+                return
+            _give_up_control()
+            while self._limits:
+                self._limits.pop().restore_original_limits()
+            _give_up_control()
+
+
+def _give_up_control() -> None:
+    """Let any thread set the limits: since 3.8 threadpoolctl ignores all but the first one that did."""
+    from threadpoolctl import OpenBLASController
+
+    if give_up := getattr(OpenBLASController, "clear_controlling_thread", None):
+        give_up(force=True)
+
+
+_one_blas_thread = _OneBlasThread()
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Run linear algebra on one thread: the order of its sums, and so every bit, is always the same.
 
-    It affects only libraries that are loaded by then: import them first.
+    It affects only libraries that are loaded by then: import them first. The limit holds for the process, so
+    it goes when the last of the threads leaves that asked for it.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    _one_blas_thread.enter()
+    try:
         yield
+    finally:
+        _one_blas_thread.leave()
 
 
 def select_nearest(apart: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 from chroma_rows import made
 from homes import engine_of
+from ports import free_port
 
 import clipper
 from clipper.chroma.collection import HOLDS, Address, Collection, addresses_of, told_by_server
@@ -35,12 +35,6 @@ from clipper.store.home import Home
 pytestmark = pytest.mark.linux  # ends a group of processes
 
 Index = Callable[[Path], dict[str, Step]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

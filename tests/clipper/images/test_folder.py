@@ -74,7 +74,7 @@ def test_a_broken_link_is_listed_and_refused_when_read(folder: Path):
 
 
 @pytest.mark.linux
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_pipe_with_the_name_of_an_image_does_not_stop_the_run(folder: Path):
     os.mkfifo(folder / "pipe.jpg")
     assert ids(folder) == ["pipe.jpg"]
@@ -83,7 +83,7 @@ def test_a_pipe_with_the_name_of_an_image_does_not_stop_the_run(folder: Path):
 
 
 @pytest.mark.linux
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_pipe_with_the_name_of_the_metadata_does_not_stop_the_run(folder: Path):
     os.mkfifo(folder / "metadata.json")
     with pytest.raises(ImagesError, match="not a regular file"):

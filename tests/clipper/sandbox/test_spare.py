@@ -89,12 +89,15 @@ def test_several_at_once_are_answered_each_by_its_own_child(spare: SpareSandbox)
 
 
 def test_an_idle_child_ends_and_so_does_its_thread():
-    spare = SpareSandbox(behave, warm_up=lambda: ({}, []), idle=1.0, pause=0.0)
+    spare = SpareSandbox(behave, warm_up=lambda: ({}, []), pause=0.0)
     spare.ask({}, seconds=20)
-    before = threading.active_count()
-    pid = ready(spare)
+    pid, keeper = ready(spare), spare._keeper
+    assert keeper is not None
+    with spare._changed:  # as after minutes without a request
+        spare._idle = 0.0
+        spare._changed.notify_all()
     until(lambda: not is_running(pid))
-    until(lambda: threading.active_count() < before)
+    until(lambda: not keeper.is_alive())
     assert spare.ready_pid is None
     assert spare.ask({}, seconds=20)[0]["pid"] != pid  # and all begins anew
     spare.close()

@@ -1,5 +1,6 @@
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -187,18 +188,18 @@ def test_those_who_ask_meanwhile_are_worked_for_at_once():
     def double(vectors: np.ndarray) -> np.ndarray:
         sizes.append(len(vectors))
         busy.set()
-        go_on.wait(10)
+        go_on.wait(300)
         return 2 * vectors[:, 0]
 
     ask = Together(double, most=3)
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(ask, np.array([0.0]))
-        busy.wait(10)
+        busy.wait(300)
         others = [pool.submit(ask, np.array([float(number)])) for number in range(1, 6)]
         while len(ask._waiting) < 5:
-            pass
+            time.sleep(0.001)
         go_on.set()
-        assert [float(each.result(10)) for each in [first, *others]] == [0, 2, 4, 6, 8, 10]
+        assert [float(each.result(300)) for each in [first, *others]] == [0, 2, 4, 6, 8, 10]
     assert sizes == [1, 3, 2]
 
 

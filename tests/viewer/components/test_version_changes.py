@@ -1,6 +1,5 @@
 """What a new version changes for a visitor, and what the server keeps of the old one."""
 
-import gc
 import threading
 import weakref
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import collect
 from new_versions import drop, files, look
 
 from clipper.indexing import run
@@ -68,7 +68,7 @@ def test_versions_one_after_another_are_let_go_and_the_model_is_loaded_once(
         look(follower)
         seen.append(weakref.ref(viewer.state.dataset))
         holds.append(weakref.ref(viewer.state.dataset.atlas._lease))
-    gc.collect()
+    collect(*seen[:-1], *holds[:-1])
     assert [ref() is not None for ref in seen] == [False] * 6 + [True]
     assert [ref() is not None for ref in holds] == [False] * 6 + [True]
     assert viewer.state.dataset.atlas.encoders.text is encoder

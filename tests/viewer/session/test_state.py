@@ -1,12 +1,11 @@
 """One visitor's state, searches and messages, with a fake atlas and no browser."""
 
-import gc
 import weakref
 from concurrent.futures import Future
 
 import numpy as np
 import pytest
-from fakes import FakeAtlas, clustered
+from fakes import FakeAtlas, clustered, collect
 
 from clipper.errors import ModelError, StoreError
 from clipper.query import ScoreScale
@@ -207,7 +206,7 @@ def test_a_session_that_is_over_pins_nothing_large() -> None:
     assert viewer.map.picture is not None
     viewer._ended(object())
     del dataset
-    gc.collect()
+    collect(pinned)
     assert pinned() is None
     assert not viewer.map._frame.data
 

@@ -135,6 +135,7 @@ def test_workers_that_come_late_are_all_kept_busy(
             done.append(result.content_hash)
             if len(done) == 10:
                 local.scale(4)
+                local.wait_for_workers(4)
             states = local.scheduler.workers.values()
             busy.add(frozenset(str(state.name) for state in states if state.processing))
     assert sorted(done) == [entry.content_hash for entry in entries]
@@ -151,7 +152,7 @@ def test_a_worker_that_cannot_do_the_work_gets_none_and_the_others_go_on(
     faked(prepare)
     notes: list[str] = []
     with threads(3) as local:
-        by = {result.reason for result in decode(local, entries[:20], notes)}
+        by = {result.reason for result in decode(local, entries[:100], notes)}
     assert by == {"1", "2"}
     (line,) = (note for note in notes if "gets no work" in note)
     assert f"gets no work: {why}" in line
@@ -163,8 +164,8 @@ def test_a_worker_that_fails_later_gives_its_batches_to_others(
     faked(able, work_of_all_but_the_first)
     notes: list[str] = []
     with threads(2) as local:
-        results = [*decode(local, entries[:20], notes)]
-    assert sorted(r.content_hash for r in results) == [entry.content_hash for entry in entries[:20]]
+        results = [*decode(local, entries[:100], notes)]
+    assert sorted(r.content_hash for r in results) == [entry.content_hash for entry in entries[:100]]
     assert {r.reason for r in results} == {"1"}
     assert len([note for note in notes if "gets no work" in note]) == 1
 
@@ -232,7 +233,7 @@ def test_a_worker_of_another_version_is_left_out_and_a_lost_scheduler_is_told_in
 ):
     monkeypatch.setattr(cluster, "BATCH", 4)
     monkeypatch.setattr(cluster, "SMALLEST", 4)
-    monkeypatch.setattr(connection, "CONNECT_SECONDS", 3)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 15)
     home = home_of("home", 60)
     with scheduler() as (server, address), process("-c", OLDER, address, *OPTIONS):
         (home / CONFIG_NAME).open("a").write(f'dask = "{address}"\n')

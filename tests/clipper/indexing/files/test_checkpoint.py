@@ -102,7 +102,7 @@ def test_a_file_that_changed_meanwhile_is_hashed_again(many: Path, checkpoint: C
 
 
 def test_a_file_that_was_just_written_is_hashed_again(many: Path, checkpoint: Checkpoint):
-    (many / "000.jpg").touch()
+    write(many / "000.jpg", b"0", at=4_000_000_000)  # however long it takes until the scan
     assert "000.jpg" in stop_at("150.jpg", many, checkpoint)
     folder = Counting(str(many))
     scan(folder, checkpoint=checkpoint)
@@ -124,7 +124,10 @@ def test_several_stopped_runs_add_up_beside_a_manifest(many: Path, checkpoint: C
     assert made.count_changes(before)["changed"] == 200
 
 
-def test_damage_costs_no_more_than_hashing_again(many: Path, checkpoint: Checkpoint):
+def test_damage_costs_no_more_than_hashing_again(
+    many: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(hash_files, "KEEP_SECONDS", 3_600.0)  # one shard, however slow the machine is
     stop_at("150.jpg", many, checkpoint)
     (shard,) = checkpoint.folder.glob("*.arrow")
     data = bytearray(shard.read_bytes())
