@@ -19,6 +19,12 @@ class LaidOut(MapView):
     viewport = Viewport(-20, 20, -20, 20, 400, 400)
 
 
+@pytest.fixture(autouse=True)
+def no_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test with a browser may have left a loop that runs no more."""
+    monkeypatch.setattr(map_module, "event_loop_caller", lambda: lambda call: call())
+
+
 def no_memory(_request: RenderRequest, _scale: float) -> Picture:
     raise MemoryError
 
