@@ -5,6 +5,7 @@ What does not belong here: what is kept for a content (`store/shards.py`), and f
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 from struct import unpack
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -122,13 +123,18 @@ class Keys(AbstractSet[bytes], Sequence[bytes]):  # noqa: PLW1641 - as a `set`, 
     def _are_in(self, other: AbstractSet[Any]) -> "np.ndarray":
         return Keys.of(other).mask(self)
 
+    @cached_property
+    def _has_equal_halves(self) -> bool:
+        """Whether two hashes have one first half, which chance does not make."""
+        return bool((self._first[1:] == self._first[:-1]).any())
+
     def _find(self, wanted: "np.ndarray") -> "np.ndarray":
         """Return where each of (n, 2) uint64 stands in the set: (n,) int64, -1 for none."""
         import numpy as np
 
         if not len(self) or not len(wanted):
             return np.full(len(wanted), -1, np.int64)
-        if (self._first[1:] == self._first[:-1]).any():  # two hashes with one first half: chance makes none
+        if self._has_equal_halves:
             return rows_of(column_of(wanted), column_of(self._pairs))
         at = np.searchsorted(self._first, wanted[:, 0])
         at[at == len(self)] = 0
