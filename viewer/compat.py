@@ -7,6 +7,7 @@ libraries begins here. What does not belong here: subclasses and options that th
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import bokeh.command.subcommands.serve as bokeh_serve
 import bokeh.server.server as bokeh_server
@@ -148,6 +149,17 @@ class Arrived(DocumentEvent):
         self.cookies = cookies
 
 
+_sent: WeakSet[Document] = WeakSet()  # documents that a browser gets, or has
+
+
+def is_on_its_way(document: Document) -> bool:
+    """Whether a browser gets a document now, and has not said yet that the page has loaded.
+
+    Panel drops what changes meanwhile: the page would never get it. We know of no upstream issue.
+    """
+    return document in _sent and not pn.state.loaded
+
+
 class PromptSocket(WSHandler):
     """A websocket whose messages leave at once, and which tells its document of the browser's cookies.
 
@@ -165,6 +177,7 @@ class PromptSocket(WSHandler):
         session = next(known, None)
         if session is not None:
             event = Arrived({name: morsel.value for name, morsel in self.request.cookies.items()})
+            _sent.add(session.document)
             await session.with_document_locked(session.document.callbacks.trigger_event, event)
         await super()._async_open(token)
 

@@ -5,7 +5,6 @@ of all components: it compiles the module once and keeps it, not on every visit 
 """
 
 import hashlib
-import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property, partial
@@ -18,8 +17,7 @@ from bokeh.models import CustomJS
 
 from viewer.compat import LeanComponent
 from viewer.components.linking import link
-
-log = logging.getLogger(__name__)
+from viewer.session.background import when_loaded
 
 HERE = Path(__file__).parent
 # Messages of a component that wait for the page to load; no visitor sends as many.
@@ -70,25 +68,16 @@ class Component(LeanComponent):
     def _handle_msg(self, data: Any) -> None:
         """Call the action for a message; a browser may send anything, so ignore other messages.
 
-        A message that comes before the page has loaded waits for that. Panel drops what changes until then,
-        and the page opens what its address says last of all. We know of no upstream issue.
+        A message that comes before the page has loaded waits for that (`compat.is_on_its_way`); the page
+        opens what its address says last of all.
         """
         action = self._actions.get(str(data.get("kind"))) if isinstance(data, dict) else None
         if action is None:
             return
-        if pn.state.loaded:
-            action(data)
-        elif self._early < MOST_EARLY:
+        if not pn.state.loaded:
             self._early += 1
-            pn.state.onload(partial(_act_late, action, data))
-
-
-def _act_late(action: Action, data: Mapping[str, Any]) -> None:
-    """Call an action that waited for the page; an error of it must not stop what else waits."""
-    try:
-        action(data)
-    except Exception:
-        log.exception("a message that came before the page had loaded could not be acted on")
+        if pn.state.loaded or self._early <= MOST_EARLY:
+            when_loaded(partial(action, data))
 
 
 class Module:
