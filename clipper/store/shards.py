@@ -152,11 +152,14 @@ class ShardStore:
         return table
 
 
-def _keys_of(tables: "Sequence[pa.Table]") -> Keys:
+def _keys_of(tables: "Iterable[pa.Table]") -> Keys:
+    return Keys.of(_column_of_keys(tables))
+
+
+def _column_of_keys(tables: "Iterable[pa.Table]") -> "pa.ChunkedArray":
     import pyarrow as pa
 
-    chunks = [chunk for table in tables for chunk in table[KEY].chunks]
-    return Keys.of(pa.chunked_array(chunks, pa.binary(16)))
+    return pa.chunked_array([chunk for table in tables for chunk in table[KEY].chunks], pa.binary(16))
 
 
 def read_shard(path: Path) -> "pa.Table":
@@ -255,12 +258,14 @@ def _rows_to_keep(
     made = dict(sorted(made.items(), key=lambda item: _revision(item[1]), reverse=True))
     failing = {path: _failing(table, reason) for path, table in made.items()}
     wanted = Keys.of(alive)
-    good = _keys_of([table.filter(~failing[path]) for path, table in made.items()])
+    fails = any(map(np.any, failing.values()))
+    good = _keys_of([table.select([KEY]).filter(~failing[path]) for path, table in made.items() if fails])
     seen = np.zeros(len(wanted), bool)
     seen_failures: set[object] = set()
     kept = {path: np.empty(0, np.int64) for path in shards}
+    found, end = wanted.positions(_column_of_keys(made.values())), 0
     for path, table in made.items():
-        places = wanted.positions(table[KEY])
+        places = found[end : (end := end + len(table))]
         is_good = ~failing[path]
         rows = np.flatnonzero((places >= 0) & is_good)
         rows = rows[np.sort(np.unique(places[rows], return_index=True)[1])]  # of a key twice, the first

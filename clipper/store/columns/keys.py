@@ -136,10 +136,12 @@ class Keys(AbstractSet[bytes], Sequence[bytes]):  # noqa: PLW1641 - as a `set`, 
             return np.full(len(wanted), -1, np.int64)
         if self._has_equal_halves:
             return rows_of(column_of(wanted), column_of(self._pairs))
-        at = np.searchsorted(self._first, wanted[:, 0])
+        order = np.argsort(wanted[:, 0])  # in order they are found several times faster than at random
+        at = np.empty(len(wanted), np.int64)
+        at[order] = np.searchsorted(self._first, wanted[order, 0])
         at[at == len(self)] = 0
         at[(self._first[at] != wanted[:, 0]) | (self._pairs[at, 1] != wanted[:, 1])] = -1
-        return np.asarray(at, np.int64)
+        return at
 
 
 def pairs_of(keys: "Iterable[bytes] | pa.Array | pa.ChunkedArray") -> "np.ndarray":
