@@ -60,7 +60,8 @@ def test_a_selection_shows_in_legend_charts_and_status_as_part_of_the_whole(
     lines = block(page, "group").locator(".value").all_inner_texts()
     parts = [int(text.split("\n")[-1].split("/")[0].replace(",", "")) for text in lines]
     assert sum(parts) == chosen
-    expect(page.locator(".legend .line .of").first).to_be_attached()  # it is told after the panel
+    # The server updates the legend after the panel.
+    expect(page.locator(".legend .line .of").first).to_be_attached()
     legend = page.locator(".legend .line .count").all_inner_texts()
     assert [int(text.split("/")[0]) for text in legend] == parts
     assert any("/" in text for text in legend)

@@ -76,8 +76,9 @@ class Component(LeanComponent):
             return
         if not pn.state.loaded:
             self._early += 1
-        if pn.state.loaded or self._early <= MOST_EARLY:
-            when_loaded(partial(action, data))
+            if self._early > MOST_EARLY:
+                return
+        when_loaded(partial(action, data))
 
 
 class Module:

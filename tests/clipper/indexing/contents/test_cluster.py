@@ -197,7 +197,7 @@ def test_workers_with_a_gpu_embed_what_the_others_decode(
         return get_worker().name != blind and seen(shared)
 
     monkeypatch.setattr(SharedFolder, "is_seen", is_seen)  # asked by workers alone
-    small_tasks(monkeypatch, 2)  # many: whoever is ready first does not get all of them
+    small_tasks(monkeypatch, 2)  # so many tasks that the first worker cannot take all
     home = home_of("there", 23)
     (home / "images" / "broken.jpg").write_bytes(b"no image")
     options = {"nthreads": 1, "dashboard": False}
