@@ -241,7 +241,7 @@ def test_a_link_opens_the_same_picture_and_back_goes_back(visit: Visit, url: str
     chosen(other.page, number)
     expect(other.page.locator(".results h2")).to_have_text("cat")
     assert ranges(other.page) == pytest.approx(view, rel=1e-4, abs=1e-3)
-    assert other.page.url == link
+    expect(other.page).to_have_url(link)
     for back in (lambda: page.wait_for_selector(".detail .sheet", state="detached"), lambda: chosen(page, 0),
                  lambda: page.wait_for_selector(".suggestions", state="attached")):  # fmt: skip
         page.go_back()

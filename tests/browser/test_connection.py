@@ -60,7 +60,7 @@ def test_a_lost_connection_is_shown_and_the_page_opens_again_as_it_was(visit: Vi
         page.unroute(SERVER)
     page.wait_for_selector(".results h2:text-is('cat')")
     assert page.evaluate("window.before") is None
-    assert page.url == address
+    expect(page).to_have_url(address)
     assert results(page) == found
     expect(page.get_by_text(LOST)).to_have_count(0)
 

@@ -231,7 +231,7 @@ def test_an_address_brings_the_finding_back_and_an_unknown_one_is_no_harm(
     other = visit(link, ready=False)
     expect(other.page.locator(".insights h2:visible")).to_have_text(pairs.title)
     chosen(other.page, number)
-    assert other.page.url == link
+    expect(other.page).to_have_url(link)
     unknown = visit(f"{url}?panel=insights&finding=%3Cimg%20src=x%20onerror=alert(1)%3E", ready=False)
     expect(unknown.page.locator(".insights .finding:visible").first).to_be_visible()
     unknown.page.wait_for_url(lambda address: address.endswith("?panel=insights"))

@@ -67,7 +67,7 @@ def test_typed_words_colour_the_map_filter_it_and_come_back_with_the_address(vis
     other = visit(link)
     expect(lines(other.page)).to_have_text(["flag", "clock", "<b>bold</b>", "None of these"])
     other.page.wait_for_selector(".filters >> text=not flag")
-    assert other.page.url == link
+    expect(other.page).to_have_url(link)
     type_words(page, "flag, Flag")
     expect(page.locator(".legend .error:visible")).to_have_text(
         "“Flag” is there twice; each word counts once."

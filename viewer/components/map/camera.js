@@ -183,12 +183,23 @@ export function withinLimits({ x_range, inner_width }, view) {
 }
 
 /**
+ * Return the view that a figure shows. While its pane changes size, this is the view in the pane as it was last
+ * fitted: the figure has its new size a moment before its ranges follow, and nobody has moved the map.
+ *
+ * @param {Figure} fig
+ */
+export function fittedView(fig) {
+  return currentView(fig, fittedSize(fig).width)
+}
+
+/**
  * Return the view in the form that the page's address contains.
  *
  * @param {Figure} fig
  */
 export function viewText(fig) {
-  return writeView(currentView(fig, fig.inner_width), shorterSide(fig))
+  const { width, height } = fittedSize(fig)
+  return writeView(currentView(fig, width), Math.min(width, height))
 }
 
 /**
@@ -201,6 +212,11 @@ export function viewAskedFor(search, fig) {
   const text = new URLSearchParams(search).get("at")
   const view = text === null ? null : readView(text, shorterSide(fig))
   return view && withinLimits(fig, view)
+}
+
+/** @param {Figure} fig */
+function fittedSize({ clipper_fitted, inner_width, inner_height }) {
+  return clipper_fitted ?? { width: inner_width, height: inner_height }
 }
 
 /** @param {Figure} fig */

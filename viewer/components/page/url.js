@@ -4,7 +4,7 @@
 
 import { h, onChange } from "../dom.js"
 import { findMapPane } from "../find.js"
-import { currentView, glideTo, viewAskedFor, viewText } from "../map/camera.js"
+import { fittedView, glideTo, viewAskedFor, viewText } from "../map/camera.js"
 import { batched } from "../timing.js"
 
 /** @import { Component, Figure, MapPane, MapView } from "../types" */
@@ -134,5 +134,5 @@ export function render({ model }) {
 
 /** @param {{ figure: Figure, first: MapView }} map */
 function hasMoved({ figure, first }) {
-  return isMoved(first, currentView(figure, figure.inner_width))
+  return isMoved(first, fittedView(figure))
 }

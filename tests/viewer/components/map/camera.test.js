@@ -4,6 +4,7 @@ import {
   boxesOf,
   cardsOver,
   currentView,
+  fittedView,
   glideTo,
   hiddenCorner,
   showView,
@@ -72,6 +73,14 @@ test("the address of a view leads back to it", () => {
   assert.deepEqual(viewAskedFor("?q=dog&at=5,2.5,5", figure), currentView(figure, 1000))
   assert.equal(viewAskedFor("?q=dog", figure), null)
   assert.equal(viewAskedFor("?at=here", figure), null)
+})
+
+test("a pane that changes size moves no map until it is fitted again", () => {
+  const figure = fakeFigure()
+  const first = currentView(figure, 1000)
+  Object.assign(figure, { clipper_fitted: { width: 1000, height: 500, first }, inner_width: 800 })
+  assert.deepEqual(fittedView(figure), first)
+  assert.equal(viewText(figure), "5,2.5,5")
 })
 
 test("an address cannot ask for more than the figure may show", () => {
