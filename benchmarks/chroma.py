@@ -152,6 +152,7 @@ def measure(asked: dict[str, Any]) -> dict[str, float]:
         "written": written_bytes() - io,
         "peak": peak.take() - held,
     }
+    peak.close()
     with closing(found):
         figures["query"] = statistics.median(query_seconds(found, vectors))
     return figures

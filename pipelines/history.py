@@ -236,8 +236,12 @@ def prune(
 def _is_lost(instance: dg.DagsterInstance, record: dg.RunRecord, location: str | None) -> bool:
     run = record.dagster_run
     path = lock_of(instance, run.run_id)
-    if path.exists():
-        return not _is_held(path)
+    # Looked for first: it is written when the lock is held, a moment after the lock's file is made.
+    had_lock = path.with_suffix(".pid").exists()
+    if path.exists() and _is_held(path):
+        return False
+    if had_lock:
+        return True
     # The run has not taken its lock. A run of this machine has its events in this instance's folder.
     if compat.location_of(run) != location or not compat.event_log_file(instance, run.run_id).exists():
         return False

@@ -63,7 +63,7 @@ def elsewhere(tmp_path: Path) -> Callable[..., list[str]]:
             text=True,
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "python"), str(ROOT)])},
-            timeout=280,
+            timeout=1000,
             check=False,
         )
         assert ran.returncode == 0, ran.stderr

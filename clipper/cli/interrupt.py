@@ -77,7 +77,7 @@ def open_streams() -> None:
 
 def watch_signals() -> None:
     """From now on, end this process on SIGINT and SIGTERM in the way of this module."""
-    numbers = [each for each in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(each) != signal.SIG_IGN]
+    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) != signal.SIG_IGN]
     for number in numbers:  # `nohup` and a background job of a script ignore some
         signal.signal(number, _interrupt)
     atexit.register(_ignore)

@@ -82,7 +82,7 @@ def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
         page.on("dialog", lambda dialog: (seen.dialogs.append(dialog.message), dialog.dismiss()))
         page.goto(url)
         if ready:
-            page.wait_for_selector(".results .card")
+            page.wait_for_selector(".results .card", state="attached")  # a link may open another panel
             page.wait_for_function(PICTURE)
         return seen
 

@@ -230,6 +230,7 @@ def test_a_link_opens_the_same_picture_and_back_goes_back(visit: Visit, url: str
     page.wait_for_selector(".detail .sheet")
     name = page.locator(".detail h2").inner_text()
     page.wait_for_url("**open=*")
+    expect(page.locator(".detail h2")).to_be_focused()  # else the key goes from card to card
     page.keyboard.press("ArrowRight")
     page.wait_for_selector(f".detail h2:text-is('{name}')", state="detached")
     page.keyboard.press("ArrowLeft")
@@ -266,7 +267,10 @@ def test_a_link_holds_threshold_and_switches_and_back_turns_a_switch(visit: Visi
     slider.focus()
     for _ in range(6):
         page.keyboard.press("PageUp")
-    page.wait_for_url("**cut=*")
+    page.wait_for_function(
+        "(value) => Math.abs(Number(new URLSearchParams(location.search).get('cut')) - value) < 1e-4",
+        arg=float(slider.input_value()),
+    )  # of the last key
     page.get_by_role("switch", name="Fold near-identical").click()
     page.wait_for_url("**fold=1*")
     heading = page.locator(".results .heading .muted")

@@ -231,7 +231,7 @@ def test_an_image_is_dropped_pasted_or_chosen(visit: Visit, viewer_url: str, sam
     give(page, "drop", (EVIL, pizza))
     heading(page, f"like “{EVIL}”")
     assert results(page)[0].startswith("pizza,")
-    assert page.locator(".clipper-search .image img").evaluate("el => el.naturalWidth") > 0
+    soon(page, lambda: page.locator(".clipper-search .image img").evaluate("el => el.naturalWidth") > 0)
     page.get_by_label("Clear the search").click()
     page.wait_for_selector(".suggestions")
     give(page, "paste", ("cat.png", png(sample_home, "cat-face.jpg")))

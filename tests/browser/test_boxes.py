@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import clean, still
+from helpers import clean, soon, still
 from panel_server import serving
 from PIL import Image
 from playwright.sync_api import expect
@@ -71,17 +71,17 @@ def test_boxes_lie_on_their_objects_in_the_sheet_and_over_the_page(visit: Visit,
     page = seen.page
     there = pytest.approx([0.1, 0.1, 0.5, 0.5], abs=0.02)
     sheet = page.locator(".sheet .picture")
-    assert place_of(sheet.locator("rect:not(.under)").first, sheet.locator("img")) == there
+    soon(page, lambda: place_of(sheet.locator("rect:not(.under)").first, sheet.locator("img")) == there)
     expect(sheet.locator(".boxes")).to_have_attribute("aria-label", "3 objects: 2 cat, 1 <b>dog</b>")
     expect(sheet.locator("text")).to_have_text(["cat", "<b>dog</b>", "cat"])
     sheet.locator(".stage").click()
     large = page.locator("dialog.light .stage")
     expect(large.locator("rect:not(.under)")).to_have_count(3)
-    assert place_of(large.locator("rect:not(.under)").first, large.locator("img")) == there
+    soon(page, lambda: place_of(large.locator("rect:not(.under)").first, large.locator("img")) == there)
     letters = large.locator("text").first.bounding_box()["height"]
     for _ in range(3):
         page.keyboard.press("+")
-    assert place_of(large.locator("rect:not(.under)").first, large.locator("img")) == there
+    soon(page, lambda: place_of(large.locator("rect:not(.under)").first, large.locator("img")) == there)
     assert large.locator("text").first.bounding_box()["height"] == pytest.approx(letters, rel=0.1)
     clean(seen)
 

@@ -151,6 +151,7 @@ def test_results_land_beside_the_open_legend(visit: Visit, viewer_url: str, widt
     page = seen.page
     if not is_open(page):
         fold(page).click()
+        settled(page)  # the map glides into the room that is left
     # Beside the open legend a narrow map has no room for a long text: the legend may hide a part of it.
     for text in ("flag", "smiling face with heart eyes" if width > 500 else "heart"):
         ask(page, text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers import within_a_minute
+from helpers import soon
 from playwright.sync_api import expect
 
 from clipper.atlas import Atlas
@@ -110,17 +110,12 @@ def test_the_text_of_files_and_tags_is_only_text(see: Visit, exported: Path) -> 
 def test_keys_pan_and_zoom_and_choose(see: Visit, exported: Path) -> None:
     seen = see((exported / "one.html").as_uri())
     page = seen.page
-    page.evaluate(
-        "window.drawn = 0; document.getElementById('map').addEventListener('drawn', () => window.drawn++)"
-    )
     before = page.locator("#map").screenshot()
     page.locator("#map").focus()
     for key in ("+", "+", "+", "ArrowLeft", "ArrowDown"):
         page.keyboard.press(key)
-    for _ in within_a_minute(page):  # not `wait_for_function`: the page allows no `eval`, which looks again
-        if page.evaluate("window.drawn"):
-            break
-    assert page.locator("#map").screenshot() != before
+    # not `wait_for_function`: the page allows no `eval`, which looks again
+    soon(page, lambda: page.locator("#map").screenshot() != before)
     for key in "0-----":  # so far out that an image is near the middle, wherever images lie
         page.keyboard.press(key)
     page.wait_for_timeout(200)

@@ -112,9 +112,10 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         settled(page)
         for name in ("kind", "other", f"header {PAYLOADS[1]}"):
             colour_by(page, name)
-            page.wait_for_timeout(200)
+            expect(page.locator(".legend-card .fold .toggle")).to_contain_text(name)
         page.locator(".legend .toggle").first.click()
         page.get_by_role("tab", name="Filter").click()
+        page.locator(".facet .value:visible").first.wait_for()
         for part in page.locator(".facet .value:visible").all()[:4]:
             part.click()
         page.locator(".facet [type=search]:visible").first.fill(EVIL)
@@ -124,9 +125,11 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         page.locator(".filters .clear").click()
         page.wait_for_selector(".filters .chip", state="detached")
         page.get_by_role("tab", name="Results").click()
+        heading = page.locator(".results h2").first
         for payload in [*PAYLOADS[6::12], EVIL]:
+            before = heading.inner_text()
             ask(page, payload)
-            page.wait_for_timeout(200)
+            expect(heading).not_to_have_text(before)
             page.wait_for_function(ANSWERED)
         opened = page.locator(".results .card").filter(has_text=EVIL).first
         for card in (opened, *(page.locator(".results .card").nth(i) for i in range(2))):
@@ -228,6 +231,7 @@ def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
         seen = visit(f"{address}/viewer")
         page = seen.page
         settled(page)
+        before = ranges(page)
         expect(page.locator(".status .line")).to_contain_text("24 images")
         shutil.copy2(DATA / "images" / "red-heart.jpg", small_home / "images" / "one-more.jpg")
         atlas = clipper.open(small_home)
@@ -239,7 +243,8 @@ def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
         settled(page)
         whole = engine_of(small_home).view
         assert whole != pytest.approx(atlas._engine.view, abs=1e-2)
-        soon(page, lambda: holds(ranges(page), whole))
+        soon(page, lambda: ranges(page) != before and holds(ranges(page), whole))
+        settled(page)
         shown = ranges(page)
         page.get_by_label("Zoom in").click()
         inner = arrived(page, shown)

@@ -65,6 +65,7 @@ def test_names_appear_and_one_selects_its_cluster(visit: Visit, viewer_url: str)
 def test_enter_on_a_name_selects_its_cluster_and_a_link_repeats_it(visit: Visit, viewer_url: str) -> None:
     page = visit(viewer_url).page
     expect(names(page).first).to_be_visible()
+    settled(page)  # a finer picture brings other names
     page.locator(".names-over .name:visible").last.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(".chosen .card")

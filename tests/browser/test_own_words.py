@@ -108,6 +108,7 @@ def test_the_field_and_its_legend_fit_a_narrow_page(visit: Visit, url: str, them
     seen = visit(f"{url}?colour=:words&words=flag,clock", width=420, height=900, theme=theme)
     page = seen.page
     page.get_by_role("button", name="Legend").click()
+    expect(field(page)).to_have_value("flag, clock")
     type_words(page, ", ".join(f"a word with the number {n}" for n in range(20)))
     expect(lines(page)).to_have_count(21)
     expect(field(page)).to_be_in_viewport()

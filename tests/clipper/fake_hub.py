@@ -88,6 +88,8 @@ def serve(hub: FakeHub) -> Iterator[FakeHub]:
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
     def handle_error(self, *_: object) -> None:
         """Say nothing: a client that is interrupted closes its connection."""
 
@@ -112,8 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "file" if parts[:1] == ["cdn"] or "resolve" in parts else "tree" if "tree" in parts else "info"
         if kind == "file" and self.command == "HEAD":
             kind = "head"
+        hangs = kind in self.hub.hangs
         self.hub.asked.append((self.command, kind, address.path))
-        if kind in self.hub.hangs:
+        if hangs:
             self.hub.stopped.wait(30)
             self.close_connection = True
             return

@@ -43,6 +43,8 @@ def serve(s3: FakeS3) -> Iterator[FakeS3]:
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
     def handle_error(self, *_: object) -> None:
         """Say nothing: a client that gives up closes its connection."""
 

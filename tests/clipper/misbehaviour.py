@@ -81,7 +81,7 @@ def decode_badly(request: dict[str, Any], blobs: list[bytes]) -> Answer:
     if data.startswith(b"GROW"):
         grow({"bytes": 3 << 30})
     if data.startswith(b"SLOW"):
-        hang({"seconds": 1.5})
+        hang({"seconds": 6})
     if data.startswith(b"ONCE"):  # the first child that sees it dies
         seen = Path(f"{path}.seen")
         if not seen.exists():

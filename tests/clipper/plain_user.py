@@ -26,7 +26,7 @@ def run_as_plain_user(
         [*prefix, sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=1000,
         check=False,
         env=os.environ | dict(environment or {}),
     )

@@ -38,7 +38,7 @@ def explorer(once_indexed: Path) -> Iterator[Explorer]:
 
 
 def status(explorer: Explorer, path: str, **headers: str) -> tuple[int, dict[str, str]]:
-    connection = http.client.HTTPConnection("127.0.0.1", explorer._server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", explorer._server.port, timeout=300)
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     return answer.status, dict(answer.headers)
@@ -202,7 +202,7 @@ def test_the_server_ends_with_the_process_that_started_it_however_that_ends(inde
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     with os.fdopen(descriptor) as ended:  # readable once the process has ended
-        assert select.select([ended], [], [], 60)[0]
+        assert select.select([ended], [], [], 280)[0]
 
 
 def test_a_viewer_that_does_not_start_says_why(indexed_home: Path, monkeypatch: pytest.MonkeyPatch):

@@ -14,7 +14,7 @@ import clipper
 from pipelines.failures import reason_of_failure
 from pipelines.history import GONE
 
-pytestmark = [pytest.mark.linux, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.linux, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def worker_of(history: dg.DagsterInstance, run_id: str) -> int | None:
 
 def embeds(history: dg.DagsterInstance, run_number: int) -> str | None:
     """The id of that run, the first is 0, once it has made its manifest and is busy with the images."""
-    records = history.get_run_records(ascending=True)
+    records = history.get_run_records(dg.RunsFilter(job_name="reindex"), ascending=True)
     if len(records) <= run_number:
         return None
     run_id = records[run_number].dagster_run.run_id

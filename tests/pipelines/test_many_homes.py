@@ -195,7 +195,7 @@ defs = build_many(sorted(Path(os.environ["HOMES"]).iterdir()))
 
 @pytest.mark.linux
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_ten_homes_in_one_dagster_two_of_them_at_once_and_never_two_runs_of_one(
     home_at: Callable[[Path, int], Path], tmp_path: Path
 ):
@@ -213,9 +213,10 @@ def test_ten_homes_in_one_dagster_two_of_them_at_once_and_never_two_runs_of_one(
         for name in ("home0", "home1", "home0"):
             launch(url, f"{name}__reindex")
         most = 0
-        deadline = time.monotonic() + 400
+        deadline = time.monotonic() + 1200
         while time.monotonic() < deadline and len(reindexed(instance, "home0")) < 2:
-            most = max(most, len({r.dagster_run.job_name for r in instance.get_run_records(BUSY)}))
+            busy = {record.dagster_run.job_name for record in instance.get_run_records(BUSY)}
+            most = max(most, sum(name.endswith("__reindex") for name in busy))
             time.sleep(0.2)
         wait_for(lambda: all(clipper.published_version(home) for home in homes[:2]), "both atlases")
         spans = sorted((record.start_time, record.end_time) for record in reindexed(instance, "home0"))

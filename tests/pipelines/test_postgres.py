@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -42,8 +43,8 @@ def port() -> Iterator[int]:
     """A Postgres of its own, with a database `dagster`."""
     bin_ = need_postgres()
     number = free_port()
-    folder = Path(f"/tmp/clipper-postgres-{os.getpid()}")  # noqa: S108 - a path that its user may enter
-    folder.mkdir()
+    # Not below pytest's folder, which the user of Postgres may not enter.
+    folder = Path(tempfile.mkdtemp(prefix="clipper-postgres-", dir="/tmp"))
     if AS_USER:
         shutil.chown(folder, "postgres")
 

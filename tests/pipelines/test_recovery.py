@@ -109,6 +109,17 @@ def test_a_run_that_waits_or_works_for_days_is_not_lost(
     assert not instance.get_run_by_id(run_id).is_finished
 
 
+def test_a_run_whose_lock_is_made_and_not_yet_taken_is_not_lost(
+    instance: dg.DagsterInstance, later: Callable[[float], None]
+):
+    run_id = begin(instance)
+    lock_of(instance, run_id).parent.mkdir()
+    lock_of(instance, run_id).touch()
+    assert lost(instance) == []
+    later(history.STARTED_SECONDS + 1)
+    assert lost(instance) == [run_id]
+
+
 @pytest.mark.parametrize(
     ("status", "seconds"),
     [

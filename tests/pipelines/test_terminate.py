@@ -240,7 +240,7 @@ with heeding(pathlib.Path(sys.argv[1]).touch, grace=0.2):
     try:
         assert process.stdout.readline() == "there\n"
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 128 + signal.SIGTERM
+        assert process.wait(280) == 128 + signal.SIGTERM
         assert (tmp_path / "recorded").exists()
     finally:
         process.kill()

@@ -110,7 +110,7 @@ def started(
     reader.start()
     try:
         address = f"http://127.0.0.1:{port}"
-        _await(address, process, lines)
+        _await(address, process, lines, reader)
         yield Server(address, process, lines, reader)
     finally:
         if not hasattr(os, "killpg"):  # Windows has no groups of processes
@@ -124,7 +124,9 @@ def started(
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _await(address: str, process: "subprocess.Popen[str]", lines: "deque[str]") -> None:
+def _await(
+    address: str, process: "subprocess.Popen[str]", lines: "deque[str]", reader: threading.Thread
+) -> None:
     ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends and process.poll() is None:
         try:
@@ -134,4 +136,6 @@ def _await(address: str, process: "subprocess.Popen[str]", lines: "deque[str]") 
             return  # it answers, if only to refuse
         except OSError:
             time.sleep(0.1)
+    if process.poll() is not None:
+        reader.join(60)  # its last words
     raise RuntimeError("the viewer's server did not start:\n" + "".join(lines))

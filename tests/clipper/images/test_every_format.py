@@ -24,7 +24,7 @@ REQUEST = DecodeRequest(max_bytes=1 << 29, max_pixels=178_000_000, transforms=(T
 
 @pytest.fixture(scope="module")
 def child() -> Iterator[Sandbox]:
-    with Sandbox(decode_file, seconds=30) as decoder:
+    with Sandbox(decode_file, seconds=280) as decoder:
         yield decoder
 
 
@@ -91,7 +91,7 @@ def test_a_file_of_each_format_that_is_listed_by_its_ending_is_in_the_samples():
 
 def test_decoders_are_loaded_only_for_files_that_begin_as_their_format(tmp_path: Path):
     path = tmp_path / "a"
-    with Sandbox(decode_file, seconds=30) as child:
+    with Sandbox(decode_file, seconds=280) as child:
 
         def loaded() -> set[str]:
             maps = Path(f"/proc/{child.pid}/maps").read_text()

@@ -38,7 +38,7 @@ REQUEST = DecodeRequest(max_bytes=1 << 29, max_pixels=178_000_000, transforms=(T
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Sandbox]:
     """The child that decodes in a run."""
-    with Sandbox(decode_file, seconds=20) as child:
+    with Sandbox(decode_file, seconds=280) as child:
         yield child
 
 
@@ -197,7 +197,7 @@ def test_a_file_that_took_too_long_is_tried_again_when_it_may_take_longer(
 ):
     monkeypatch.setattr(decode, "decode_file", misbehaviour.decode_badly)
     config = (small_home / CONFIG_NAME).read_text()
-    (small_home / CONFIG_NAME).write_text(config + "max_seconds = 0.6\n")
+    (small_home / CONFIG_NAME).write_text(config + "max_seconds = 3\n")
     add(small_home, slow=b"SLOW" + saved("PNG"))
     assert "max_seconds" in run_index(small_home)["image_facts"].failures["slow.jpg"]
     (small_home / CONFIG_NAME).write_text(config)
@@ -215,7 +215,7 @@ def test_a_run_that_is_stopped_does_not_wait_for_a_file_that_hangs(
         if stage == "embed" and done == total - 3:
             raise KeyboardInterrupt
 
-    settings = Settings.load(small_home, batch_size=1)
+    settings = Settings.load(small_home, batch_size=1, max_seconds=500)
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run.index(settings, progress=stop)

@@ -111,12 +111,12 @@ def test_a_child_that_cannot_be_made_ready_leaves_the_requests_as_they_are():
 
 
 OWNER = """
-import os, sys
+import os, sys, time
 from misbehaviour import behave
 from clipper.sandbox.spare import SpareSandbox
 spare = SpareSandbox(behave, warm_up=lambda: ({}, []), pause=0.0)
 spare.ask({}, seconds=20)
-while spare.ready_pid is None: pass
+while spare.ready_pid is None: time.sleep(0.01)
 print(spare.ready_pid, flush=True)
 os._exit(0) if sys.argv[1] == "killed" else None
 """
@@ -126,7 +126,8 @@ os._exit(0) if sys.argv[1] == "killed" else None
 def test_the_spare_child_ends_with_its_owner(end: str):
     folder = Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", OWNER, end], capture_output=True, text=True, cwd=folder, check=True, timeout=60
-    )
+        [sys.executable, "-c", OWNER, end], capture_output=True, text=True, cwd=folder, check=True,
+        timeout=280,
+    )  # fmt: skip
     pid = int(done.stdout)
     until(lambda: not is_running(pid))

@@ -48,6 +48,15 @@ async def _visits(address: str, times: int) -> None:
         assert visitor.errors == []
 
 
+async def _turns_light_at_once(address: str) -> None:
+    visitor = await Visitor.come(address, loaded=False)
+    data = visitor.part("Page")["attributes"]["data"]
+    await visitor.change((data["id"], "dark_theme", not data["attributes"]["dark_theme"]))
+    await visitor.rest()
+    await asyncio.wait_for(visitor.told_by("ThemeCookie", "chosen", visitor.load), 60)
+    await visitor.leave()
+
+
 async def _asks_at_once(address: str) -> None:
     visitor = await Visitor.come(address, loaded=False)
     asked = asyncio.create_task(visitor.ask("heart"))
@@ -60,6 +69,11 @@ async def _asks_at_once(address: str) -> None:
 def test_who_asks_before_the_page_has_loaded_is_answered(sample_home: Path) -> None:
     with started(sample_home) as server:
         run(_asks_at_once(server.address))
+
+
+def test_a_theme_that_is_chosen_before_the_page_has_loaded_is_kept(sample_home: Path) -> None:
+    with started(sample_home) as server:
+        run(_turns_light_at_once(server.address))
 
 
 @pytest.mark.timeout(1800)

@@ -33,7 +33,7 @@ from viewer.server.processes.workers import HOPS, HandedStream, Worker, head_of,
 
 pytestmark = pytest.mark.linux  # several workers hand over sockets
 
-PATIENCE = 120  # seconds: a busy machine is no failure
+PATIENCE = 400  # seconds: a busy machine is no failure
 VIEW = (-6.1, 6.1, -4.15, 4.15)
 
 
@@ -96,11 +96,12 @@ def test_workers_draw_with_no_more_threads_than_there_are_cores(server: Server) 
 
 def sockets_at_rest(pid: int) -> int:
     """How many connections a process holds, once those are gone that are being closed."""
-    found = []
-    for _ in range(10):
-        found.append(sockets_of(pid))
+    count, since = sockets_of(pid), time.monotonic()
+    while time.monotonic() - since < 2:
         time.sleep(0.1)
-    return min(found)
+        if (now := sockets_of(pid)) < count:
+            count, since = now, time.monotonic()
+    return count
 
 
 def test_visitors_are_shared_among_the_workers_and_each_is_answered(server: Server) -> None:
@@ -126,7 +127,7 @@ def test_tags_given_in_different_workers_at_once_are_all_kept(server: Server, ho
     images = ["pizza.jpg", "cat-face.jpg"]
 
     async def label(number: int, visitor: Visitor) -> None:
-        for turn in range(5):
+        for turn in range(2):  # each waits for the others' lock, and for the disk
             await visitor.tell("Detail", {"kind": "tag", "text": f"worker test {number} {turn}"})
 
     async def visit() -> None:
@@ -135,7 +136,7 @@ def test_tags_given_in_different_workers_at_once_are_all_kept(server: Server, ho
             await visitor.tell("Gallery", {"kind": "open", "id": images[number % 2]})
         await asyncio.gather(*(label(number, visitor) for number, visitor in enumerate(visitors)))
         ends = time.monotonic() + PATIENCE
-        while len([tag for tag in tags.read(Home(home)) if tag.startswith("worker test")]) < 20:
+        while len([tag for tag in tags.read(Home(home)) if tag.startswith("worker test")]) < 8:
             assert time.monotonic() < ends
             await asyncio.sleep(0.1)
         for visitor in visitors:
@@ -202,7 +203,8 @@ def test_a_worker_that_dies_is_replaced_and_said(server: Server) -> None:
     assert 0 < lost < 6
     assert errors == 0
     until(lambda: len(workers_of(server)) == 2)
-    until(lambda: any("ended by the signal SIGKILL; it is started again" in line for line in server.lines))
+    restarted = "ended by the signal SIGKILL; it is started again"
+    until(lambda: any(restarted in line for line in list(server.lines)))
 
 
 @pytest.mark.slow
@@ -212,7 +214,7 @@ def test_one_signal_ends_all_without_a_word(sample_home: Path, number: int, when
     """A worker that still loads does not complain that it cannot go on."""
     with started(sample_home, workers=2) as running:
         workers = workers_of(running)
-        until(lambda: any(when in line for line in running.lines))
+        until(lambda: any(when in line for line in list(running.lines)))
         running.process.send_signal(number)
         assert running.process.wait(PATIENCE) == (0 if number == signal.SIGINT else 128 + number)
         said = running.last_words()
@@ -225,7 +227,7 @@ def test_one_signal_ends_all_without_a_word(sample_home: Path, number: int, when
 def test_workers_end_when_their_supervisor_is_killed(sample_home: Path) -> None:
     with started(sample_home, workers=2) as running:
         workers = workers_of(running)
-        until(lambda: any("model ready" in line for line in running.lines))
+        until(lambda: any("model ready" in line for line in list(running.lines)))
         running.process.kill()
         until(lambda: not any(alive(pid) for pid in workers))
 

@@ -184,6 +184,7 @@ def test_work_waits_a_while_for_new_workers_when_all_are_gone_and_then_says_so(
 ):
     faked(able)
     monkeypatch.setattr(tasks, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "WORKERS_SECONDS", 120)
     with threads(1) as local:
         results = decode(local, entries, [])
         first = [next(results) for _ in range(5)]
@@ -192,10 +193,10 @@ def test_work_waits_a_while_for_new_workers_when_all_are_gone_and_then_says_so(
             time.sleep(0.05)
         local.scale(1)
         assert len(first) + sum(1 for _ in results) == len(entries)
-    monkeypatch.setattr(connection, "WORKERS_SECONDS", 0.3)
     with threads(1) as local:
         results = decode(local, entries, [])
         next(results)
+        monkeypatch.setattr(connection, "WORKERS_SECONDS", 0.3)
         local.scale(0)
         with pytest.raises(ClusterError, match="has no workers left; what was done is kept"):
             list(results)
@@ -237,7 +238,7 @@ def test_a_worker_of_another_version_is_left_out_and_a_lost_scheduler_is_told_in
     home = home_of("home", 60)
     with scheduler() as (server, address), process("-c", OLDER, address, *OPTIONS):
         (home / CONFIG_NAME).open("a").write(f'dask = "{address}"\n')
-        monkeypatch.setattr(connection, "WORKERS_SECONDS", 60)
+        monkeypatch.setattr(connection, "WORKERS_SECONDS", 280)
         with pytest.raises(
             ClusterSetupError, match=r"on .* has another version of Clipper; install the same"
         ):
@@ -251,7 +252,7 @@ def test_a_worker_of_another_version_is_left_out_and_a_lost_scheduler_is_told_in
             from distributed import Client
 
             with Client(address) as client:
-                client.wait_for_workers(2, timeout=60)
+                client.wait_for_workers(2, timeout=280)
             capfd.readouterr()
             with pytest.raises(ClusterError, match=rf"the Dask scheduler {address} is gone.*is kept"):
                 index(Settings.load(home), progress=kill)
