@@ -5,9 +5,10 @@ libraries begins here. What does not belong here: subclasses and options that th
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import bokeh.command.subcommands.serve as bokeh_serve
 import bokeh.server.server as bokeh_server
@@ -18,7 +19,7 @@ import panel.io.document as panel_document
 import param
 from bokeh.command.util import build_single_handler_application
 from bokeh.document import Document
-from bokeh.events import DocumentEvent
+from bokeh.events import DocumentEvent, Event
 from bokeh.plotting import figure
 from bokeh.server.views import session_handler
 from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
@@ -26,6 +27,7 @@ from bokeh.server.views.static_handler import StaticHandler
 from bokeh.util.token import get_session_id
 from panel.custom import JSComponent
 from panel.io.server import DocHandler, WSHandler, per_app_patterns, toplevel_patterns
+from panel.io.state import set_curdoc
 from panel.theme.base import Design
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -36,12 +38,19 @@ Bind = Callable[[str | None, int], Any]
 Elsewhere = Callable[[RequestHandler], Awaitable[bool]]
 
 
+# How many events of a document's components wait for the event loop.
+_put_off: WeakKeyDictionary[Document, int] = WeakKeyDictionary()
+
+
 class LeanComponent(JSComponent):
     """A JSComponent with no style sheets but its own, whose script is at a URL that the page gives.
 
     Panel adds the sheets of its design and of its loading spinner to every component, to be parsed again. It
     also sends each component's script to every visitor, and the browser keeps none of it compiled. We know of
     no upstream issue.
+
+    Panel puts an event off while a change of a property waits, and handles the next event at once if the
+    change is through by then. Here each event waits for those before it. We know of no upstream issue.
     """
 
     design = param.Parameter(default=Design)
@@ -53,6 +62,22 @@ class LeanComponent(JSComponent):
     def script_url(self) -> str:
         """Return the URL of a module whose default export has this component's `render`."""
         raise NotImplementedError
+
+    def _server_event(self, doc: Document, event: Event) -> None:
+        state = pn.state
+        waits = not state._unblocked(doc) or doc in state._change_callbacks  # noqa: SLF001 - as Panel decides
+        if not doc.session_context or not (waits or _put_off.get(doc)):
+            super()._server_event(doc, event)
+            return
+        _put_off[doc] = _put_off.get(doc, 0) + 1
+        with set_curdoc(doc):
+            state.execute(partial(self._event_coroutine, doc, event), schedule=True)
+
+    async def _event_coroutine(self, doc: Document, event: Event) -> None:
+        try:
+            await super()._event_coroutine(doc, event)
+        finally:
+            _put_off[doc] -= 1
 
     def _process_param_change(self, params: dict[str, Any]) -> dict[str, Any]:
         processed: dict[str, Any] = super()._process_param_change(params)

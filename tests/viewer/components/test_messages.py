@@ -1,5 +1,6 @@
 """Scripts and Python agree on the messages between them."""
 
+import asyncio
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import panel as pn
 import pytest
 from bokeh.document import Document
 from panel.io.state import set_curdoc
+from panel.models.esm import DataEvent
 
 from viewer.app import Viewer
 from viewer.components.base import MOST_EARLY, Component
@@ -62,6 +64,33 @@ def test_messages_that_come_before_the_page_has_loaded_are_acted_on_then_in_thei
         assert done == [*range(MOST_EARLY - 1)]
         component._handle_msg({"kind": "do", "number": "after"})
         assert done[-1] == "after"
+
+
+def test_a_message_waits_for_those_before_it_that_wait_for_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    document, done, later = Document(), [], []
+    document._session_context = lambda: SimpleNamespace(id="one", request=SimpleNamespace(path="/"))
+    monkeypatch.setattr(document, "add_next_tick_callback", later.append)
+    component = Shortcuts(actions={"do": lambda message: done.append(message["number"])})
+    with set_curdoc(document):
+        pn.state._on_load(document)
+
+    def tell(number: int) -> None:
+        with set_curdoc(document):
+            event = DataEvent(model=None, data={"kind": "do", "number": number})
+            component._server_event(document, event)
+
+    tell(0)
+    assert done == [0]
+    monkeypatch.setitem(pn.state._change_callbacks, document, {})
+    tell(1)
+    monkeypatch.delitem(pn.state._change_callbacks, document)
+    tell(2)
+    assert done == [0]
+    for call in later:
+        asyncio.run(call())
+    assert done == [0, 1, 2]
+    tell(3)
+    assert done == [0, 1, 2, 3]
 
 
 def test_the_modes_of_a_selection_have_the_same_names_in_scripts_and_in_python() -> None:
