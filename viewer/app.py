@@ -152,7 +152,7 @@ class Viewer:
             main=[self._workspace().shell],
             dark_theme=state.dark,
         )
-        # Once the page has loaded: what another theme changes would not reach it before.
+        # The page gets no change before it has loaded, so the colours of a new theme wait for that.
         self.page.param.watch(
             lambda event: when_loaded(partial(setattr, state, "dark", event.new)), "dark_theme"
         )

@@ -198,8 +198,7 @@ export function fittedView(fig) {
  * @param {Figure} fig
  */
 export function viewText(fig) {
-  const { width, height } = fittedSize(fig)
-  return writeView(currentView(fig, width), Math.min(width, height))
+  return writeView(fittedView(fig), shorterSide(fittedSize(fig)))
 }
 
 /**
@@ -210,7 +209,8 @@ export function viewText(fig) {
  */
 export function viewAskedFor(search, fig) {
   const text = new URLSearchParams(search).get("at")
-  const view = text === null ? null : readView(text, shorterSide(fig))
+  const view =
+    text === null ? null : readView(text, shorterSide({ width: fig.inner_width, height: fig.inner_height }))
   return view && withinLimits(fig, view)
 }
 
@@ -219,7 +219,7 @@ function fittedSize({ clipper_fitted, inner_width, inner_height }) {
   return clipper_fitted ?? { width: inner_width, height: inner_height }
 }
 
-/** @param {Figure} fig */
-function shorterSide({ inner_width, inner_height }) {
-  return Math.min(inner_width, inner_height)
+/** @param {{ width: number, height: number }} size */
+function shorterSide({ width, height }) {
+  return Math.min(width, height)
 }

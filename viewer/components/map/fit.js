@@ -3,7 +3,7 @@
 
 import { mapPaneOf } from "../find.js"
 import { clamp } from "../numbers.js"
-import { cardsOver, currentView, glideTo, showView, viewAskedFor, viewOf } from "./camera.js"
+import { cardsOver, fittedView, glideTo, showView, viewAskedFor, viewOf } from "./camera.js"
 
 /** However few images a map has, it can be shown so many times larger than in the first view. */
 const LEAST_ZOOM = 4
@@ -51,7 +51,7 @@ export function run({ fig, home, padding, widest, screen }) {
     showView(fig, askedFor(fig) ?? first)
     return
   }
-  const now = currentView(fig, before.width) // before the limits, which may change what is shown
+  const now = fittedView(fig) // before the limits, which may change what is shown
   const isUntouched = isAlike(fig.clipper_flight ?? now, before.first)
   const limits = isUntouched || isResized ? usual : widened(usual, now.unit)
   setLimits(fig, limits)
