@@ -123,7 +123,7 @@ class Person:
     async def colour(self) -> None:
         """Colour by the next column; until the map is drawn so."""
         name = COLOURS[len(self.waits["colour"]) % len(COLOURS)]
-        await self._redrawn("colour", lambda: self.visitor.choose("Select", name))
+        await self._redrawn("colour", lambda: self.visitor.choose("Colour by", name))
 
     async def filter(self) -> None:
         """Press a value of a column, or press it once more; until the map is drawn so."""

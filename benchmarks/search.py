@@ -208,7 +208,7 @@ def exactness(
         for query, wanted in zip(queries, rows, strict=True)
     )
     exact = stored.dot(queries[0])
-    off, candidates = np.abs(found[0].near - exact), len(found[0]._candidates(None, LISTED))  # noqa: SLF001
+    off, candidates = np.abs(found[0].near - exact), len(found[0]._candidates(LISTED, n, None))  # noqa: SLF001
     print(f"  recall@10 of {len(queries):,} queries: {shared / rows.size:.4f}")
     print(
         f"  similarities: {off.max():.5f} off at most, correlation "

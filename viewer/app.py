@@ -5,7 +5,6 @@ What does not belong here: what a component looks like or does, which its own fi
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,6 @@ from viewer.components.zone_cookie import follow_zone, saved_zone
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import latest_loaded, load
 from viewer.homes import home_of_session, named_homes
-from viewer.session.background import when_loaded
 from viewer.session.search import Searcher
 from viewer.session.selection import clear_selection
 from viewer.session.state import LAYOUT, ViewState
@@ -152,10 +150,7 @@ class Viewer:
             main=[self._workspace().shell],
             dark_theme=state.dark,
         )
-        # The page gets no change before it has loaded, so the colours of a new theme wait for that.
-        self.page.param.watch(
-            lambda event: when_loaded(partial(setattr, state, "dark", event.new)), "dark_theme"
-        )
+        self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
         self.list_worker.begin()
         state.param.watch(lambda event: setattr(self.page, "dark_theme", event.new), "dark")
         self.open_page = register_page(state, self.searcher)

@@ -12,6 +12,7 @@ from panel.io.server import per_app_patterns
 import viewer.app  # noqa: F401 - defines all components, of which the script is made
 from viewer.compat import (
     call_with_http_server,
+    keep_early_changes,
     let_others_answer,
     make_session_ids_by,
     send_every_message,
@@ -24,10 +25,12 @@ from viewer.server.access import keep_to_this_machine
 from viewer.server.compressed import get_compressed
 from viewer.server.processes.workers import hand_page, hand_websocket, this_worker
 from viewer.server.warmup import warm_up
+from viewer.session.background import when_loaded
 
 keep_to_this_machine()
 send_messages_at_once()
 send_every_message()
+keep_early_changes(when_loaded)
 send_static_files_by(get_compressed)
 logging.getLogger("viewer").setLevel(logging.INFO)
 

@@ -28,6 +28,7 @@ from bokeh.util.token import get_session_id
 from panel.custom import JSComponent
 from panel.io.server import DocHandler, WSHandler, per_app_patterns, toplevel_patterns
 from panel.io.state import set_curdoc
+from panel.reactive import Syncable
 from panel.theme.base import Design
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -183,6 +184,28 @@ def is_on_its_way(document: Document) -> bool:
     Panel drops what changes meanwhile: the page would never get it. We know of no upstream issue.
     """
     return document in _sent and not pn.state.loaded
+
+
+def keep_early_changes(wait: Callable[[Callable[[], None]], None]) -> None:
+    """Have what a visitor changes in a page that is on its way to the browser wait until it has loaded.
+
+    What a change leads to elsewhere in the page would be dropped (`is_on_its_way`). Call it once or more.
+
+    Args:
+        wait: calls a function once the current document's page has loaded.
+    """
+    change = Syncable._change_event  # noqa: SLF001
+    if getattr(change, "waits", False):
+        return
+
+    def change_when_loaded(self: Syncable, document: Document) -> None:
+        if is_on_its_way(document):
+            wait(partial(change, self, document))
+        else:
+            change(self, document)
+
+    change_when_loaded.waits = True  # type: ignore[attr-defined]
+    Syncable._change_event = change_when_loaded  # noqa: SLF001
 
 
 class PromptSocket(WSHandler):

@@ -87,9 +87,7 @@ class Scan:
         if not self._coded or not self._loaded:
             self._loaded = True
             return Similarities(exact.all())
-        length = np.float32(np.linalg.norm(vector))
-        rounding = np.float32(_ROUNDING * self._stored.dimensions)
-        return Similarities(self._ask(vector), (self._errors + rounding) * length, exact)
+        return Similarities(self._ask(vector), self._errors, float(np.linalg.norm(vector)), exact)
 
     def _most_together(self) -> int:
         return max(1, min(MOST_TOGETHER, _MOST_CELLS // max(len(self._stored), 1)))
@@ -128,11 +126,14 @@ class Scan:
         for span in self._spans:
             part = slice(span.at, span.at + span.last - span.first)
             errors[part] = span.pack.errors[span.first : span.last]
-        self._errors = errors[self._places]
+        self._errors = errors[self._places] + np.float32(_ROUNDING * self._stored.dimensions)
         return True
 
-    def _compare(self, vectors: "np.ndarray") -> "np.ndarray":
-        """Return the similarities of (q, d) vectors with all images, near the exact ones: (q, n) float32."""
+    def _compare(self, vectors: "np.ndarray") -> "list[np.ndarray]":
+        """Return the similarities of (q, d) vectors with all images, near the exact ones: q of (n,) float32.
+
+        Each is an array of its own: its reader may keep it longer than the others keep theirs.
+        """
         import numpy as np
 
         out = np.empty((len(vectors), self._length), np.float32)
@@ -143,7 +144,17 @@ class Scan:
         list(self._threads.map(partial(_scan_span, prepared=prepared, out=out), self._spans))
         for shard, at in self._loose:
             out[:, at : at + len(shard)] = vectors @ shard.T
-        return out if self._ordered else np.take(out, self._places, axis=1)
+        if self._ordered:
+            return [row.copy() for row in out] if len(out) > 1 else [out[0]]
+        found = [np.empty(len(self._places), np.float32) for _ in out]
+        parts = [slice(at, at + _ROWS_A_TASK) for at in range(0, len(self._places), _ROWS_A_TASK)]
+
+        def put(part: slice) -> None:
+            for row, values in zip(out, found, strict=True):
+                np.take(row, self._places[part], out=values[part], mode="clip")  # without a buffer
+
+        list(self._threads.map(put, parts))
+        return found
 
 
 def _scan_span(
@@ -174,7 +185,7 @@ class _Exact:
 class Together:
     """Calls a function once for all that ask while it is busy with others."""
 
-    def __init__(self, function: "Callable[[np.ndarray], np.ndarray]", *, most: int) -> None:
+    def __init__(self, function: "Callable[[np.ndarray], Sequence[np.ndarray]]", *, most: int) -> None:
         """Take a function of (q, d) arrays that returns q results, and how many it gets at most."""
         self._function, self._most = function, most
         self._waiting: list[tuple[np.ndarray, Future[np.ndarray]]] = []

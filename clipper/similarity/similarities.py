@@ -5,16 +5,25 @@ are the best, and an image is within limits if it truly is, whichever way the ot
 not belong here: where the numbers come from (`similarity/scan.py`).
 """
 
+import math
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clipper.query import Scores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import numpy as np
 
 # With more images than this share to look at, it is faster to read the vectors of all, one after the other.
 _MANY = 0.05
+# Rows that are looked at together: what is computed from them stays in the processor's cache. Of an array of
+# millions most of the time would go to fresh memory.
+_BLOCK = 1 << 16
+# Rows of which only the largest is looked at first, to find a number that the k best surely reach.
+_GROUP = 256
 
 
 class Exact(Protocol):
@@ -31,25 +40,32 @@ class Similarities:
     """Cosine similarities of a query with n images, by row. Threads may share it.
 
     Indexing it and making an array of it gives exact ones. `near` is (n,) float32: those that are known at
-    once. They differ from the exact ones by `bounds` at most, which is None if they are the exact ones.
+    once. They differ from the exact ones by `errors` times `scale` at most; if there are no `errors`, they
+    are the exact ones.
     """
 
     def __init__(
-        self, near: "np.ndarray", bounds: "np.ndarray | None" = None, exact: Exact | None = None
+        self,
+        near: "np.ndarray",
+        errors: "np.ndarray | None" = None,
+        scale: float = 1.0,
+        exact: Exact | None = None,
     ) -> None:
-        """Take what is known; without `bounds` and `exact`, `near` is exact. NaN counts as -1.
+        """Take what is known; without `errors` and `exact`, `near` is exact. NaN counts as -1.
 
         Args:
             near: (n,) float32.
-            bounds: (n,) float32, infinite where nothing is known.
+            errors: (n,) float32, infinite where nothing is known.
+            scale: of the errors; one array of them serves all queries.
             exact: computes exact ones.
         """
         import numpy as np
 
-        self.near = np.nan_to_num(np.asarray(near, np.float32), nan=-1.0)
-        self._bounds = np.zeros(1, np.float32) if bounds is None else bounds
+        self.near = _numbers(near)
+        self._errors = np.zeros(1, np.float32) if errors is None else errors
+        self._scale = np.float32(scale)
         self._source = exact
-        self._all: np.ndarray | None = self.near if bounds is None or exact is None else None
+        self._all: np.ndarray | None = self.near if errors is None or exact is None else None
         self._computing = threading.Lock()
 
     @classmethod
@@ -102,12 +118,13 @@ class Similarities:
         """
         import numpy as np
 
-        rows = None if among is None else np.flatnonzero(among)
-        count = len(self) if rows is None else len(rows)
+        count = len(self) if among is None else int(np.count_nonzero(among))
         if k <= 0 or not count:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        found = self._candidates(rows, k) if k < count else np.arange(count)
-        candidates = found if rows is None else rows[found]
+        if k < count:
+            candidates = self._candidates(k, count, among)
+        else:
+            candidates = np.arange(count) if among is None else np.flatnonzero(among)
         values = self[candidates]
         order = np.argsort(-values, kind="stable")[:k]
         return candidates[order], values[order]
@@ -117,11 +134,9 @@ class Similarities:
         import numpy as np
 
         if self._all is None:
-            unsure = np.zeros(len(self), bool)
-            for limit in (low, high):
-                if limit is not None:
-                    unsure |= np.abs(self.near - np.float32(limit)) <= self._bounds
-            rows = np.flatnonzero(unsure)
+            limits = [limit for limit in (low, high) if limit is not None]
+            unsure = [self._where(partial(self._unsure, limit=limit)) for limit in limits]
+            rows = np.unique(np.concatenate(unsure)) if unsure else np.empty(0, np.int64)
             if len(rows) <= _MANY * len(self):
                 found = _between(self.near, low, high)
                 found[rows] = _between(self._at(rows), low, high)
@@ -134,22 +149,63 @@ class Similarities:
             return 0.0, 0.0
         if self._all is not None:
             return float(self._all.min()), float(self._all.max())
-        least, most = self.near - self._bounds, self.near + self._bounds
-        low, high = most.min(), least.max()
-        return float(self[least <= low].min()), float(self[most >= high].max())
+        low = min(float(self._most(part).min()) for part in blocks(len(self)))
+        high = max(float(self._least(part).max()) for part in blocks(len(self)))
+        lowest = self._where(lambda part: self._least(part) <= low)
+        highest = self._where(lambda part: self._most(part) >= high)
+        return float(self[lowest].min()), float(self[highest].max())
 
-    def _candidates(self, rows: "np.ndarray | None", k: int) -> "np.ndarray":
-        """Return the indices, ascending, of those among which the k best surely are."""
+    def _bounds(self, part: "slice | np.ndarray") -> "np.ndarray":
+        """Return by how much what is known of some rows differs from the exact similarities at most."""
+        bounds: np.ndarray = self._errors[part] * self._scale
+        return bounds
+
+    def _least(self, part: "slice | np.ndarray") -> "np.ndarray":
+        """Return what the exact similarities of some rows are at least."""
+        least: np.ndarray = self.near[part] - self._bounds(part) if self._all is None else self._all[part]
+        return least
+
+    def _most(self, part: "slice | np.ndarray") -> "np.ndarray":
+        """Return what the exact similarities of some rows are at most."""
+        most: np.ndarray = self.near[part] + self._bounds(part) if self._all is None else self._all[part]
+        return most
+
+    def _unsure(self, part: slice, limit: float) -> "np.ndarray":
+        """Return for which rows it is not known on which side of a limit they are."""
         import numpy as np
 
-        if self._all is None:
-            near = self.near if rows is None else self.near[rows]
-            bounds = self._bounds if rows is None else self._bounds[rows]
-            found = np.flatnonzero(near + bounds >= _kth(near - bounds, k))
-            if len(found) <= max(_MANY * len(near), 2 * k):
-                return found
-        values = self.exact() if rows is None else self.exact()[rows]
-        return np.flatnonzero(values >= _kth(values, k))
+        unsure: np.ndarray = np.abs(self.near[part] - np.float32(limit)) <= self._bounds(part)
+        return unsure
+
+    def _where(self, holds: "Callable[[slice], np.ndarray]") -> "np.ndarray":
+        """Return the rows, ascending, for which `holds` is true; it gets a block at a time."""
+        import numpy as np
+
+        return np.concatenate([part.start + np.flatnonzero(holds(part)) for part in blocks(len(self))])
+
+    def _candidates(self, k: int, count: int, among: "np.ndarray | None") -> "np.ndarray":
+        """Return the rows, ascending, among which the k best of `count` surely are."""
+        found = self._reaching(k, count, among)
+        if self._all is None and len(found) > max(_MANY * count, 2 * k):
+            self.exact()
+            found = self._reaching(k, count, among)
+        return found
+
+    def _reaching(self, k: int, count: int, among: "np.ndarray | None") -> "np.ndarray":
+        """Return the rows, ascending, that may be at least what the k-th best is at least."""
+        import numpy as np
+
+        def counted(part: slice, values: "np.ndarray") -> "np.ndarray":
+            return values if among is None else np.where(among[part], values, -np.inf)
+
+        if count <= k * _GROUP:
+            rows = np.arange(count) if among is None else np.flatnonzero(among)
+        else:
+            tops = [_tops(counted(part, self._least(part))) for part in blocks(len(self))]
+            floor = _kth(np.concatenate(tops), k)
+            rows = self._where(lambda part: counted(part, self._most(part)) >= floor)
+            rows = rows if among is None else rows[among[rows]]
+        return rows[self._most(rows) >= _kth(self._least(rows), k)]
 
     def _at(self, rows: "np.ndarray") -> "np.ndarray":
         if self._all is None and len(rows) > _MANY * len(self):
@@ -163,10 +219,29 @@ class Similarities:
         return self._source
 
 
+def blocks(n: int) -> "Iterator[slice]":
+    """Divide n rows into blocks that fit into the processor's cache."""
+    return (slice(at, min(at + _BLOCK, n)) for at in range(0, n, _BLOCK))
+
+
 def _numbers(values: "np.ndarray") -> "np.ndarray":
     import numpy as np
 
-    return np.nan_to_num(np.asarray(values, np.float32), nan=-1.0)
+    values = np.asarray(values, np.float32)
+    # The smallest and the largest are finite if all are, and need no memory for each row
+    if not len(values) or (math.isfinite(values.min()) and math.isfinite(values.max())):
+        return values
+    numbers: np.ndarray = np.nan_to_num(values, nan=-1.0)
+    return numbers
+
+
+def _tops(values: "np.ndarray") -> "np.ndarray":
+    """Return the largest of each of some groups of (n,) values, n > 0: (g,) of the same type."""
+    import numpy as np
+
+    whole = len(values) // _GROUP * _GROUP
+    tops = values[:whole].reshape(-1, _GROUP).max(axis=1)
+    return tops if whole == len(values) else np.append(tops, values[whole:].max())
 
 
 def _kth(values: "np.ndarray", k: int) -> "np.floating[Any]":

@@ -186,12 +186,15 @@ class Visitor:
         ]
         await self._event("data_event", entries)
 
-    async def choose(self, part: str, value: str) -> None:
-        """Choose an option of the first control of a class."""
-        model = self.part(part)
-        if model is None:
-            raise LookupError(f"the page has no {part}")
-        await self.change((model["attributes"]["data"]["id"], "value", value))
+    async def choose(self, label: str, option: str) -> None:
+        """Choose an option, by its title, of the select with a label."""
+        data = (model.get("attributes", {}).get("data") for model in self.models.values())
+        select = next(
+            part
+            for part in data
+            if isinstance(part, dict) and part.get("attributes", {}).get("label") == label
+        )
+        await self.change((select["id"], "value", option))
 
     # -- the protocol
 

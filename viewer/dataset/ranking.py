@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clipper.query import Scores
-from clipper.similarity.similarities import Similarities
+from clipper.similarity.similarities import Similarities, blocks
 
 PAGE_SIZE = 60  # results that are loaded at a time
 ALIKE_SIMILARITY = 0.97  # two images with a higher cosine similarity look the same in a list
@@ -178,7 +178,9 @@ def similarity_histogram(similarities: Scores) -> SimilarityHistogram:
     if not len(known):
         return SimilarityHistogram((), 0.0, 0.0)
     low, high = known.extremes()
-    at = (known.near - np.float32(low)) * np.float32(HISTOGRAM_BINS / max(high - low, 1e-6))
-    bins = at.astype(np.int32).clip(0, HISTOGRAM_BINS - 1)
-    counts = np.bincount(bins, minlength=HISTOGRAM_BINS)
+    counts = np.zeros(HISTOGRAM_BINS, np.int64)
+    for part in blocks(len(known)):
+        at = (known.near[part] - np.float32(low)) * np.float32(HISTOGRAM_BINS / max(high - low, 1e-6))
+        bins = at.astype(np.int32).clip(0, HISTOGRAM_BINS - 1)
+        counts += np.bincount(bins, minlength=HISTOGRAM_BINS)
     return SimilarityHistogram(tuple(counts.tolist()), low, high)

@@ -69,7 +69,7 @@ def run_query(
         why = "was read by another model" if kept else "is not kept for longer than its page"
         raise ClipperError(f"An uploaded image {why}; drop it in once more.")
     names = {name: upload.name for name, upload in uploads.items()}
-    hits = dataset.atlas.rank(Query(terms=terms, known=known), k=1)
+    hits = dataset.atlas.rank(Query(terms=terms, known=known), k=0)  # listed below, with its limits
     texts = [term.text for term in terms if len(term.text) > SURELY_READ]
     in_parts = {text: parts for text in texts if (parts := dataset.atlas.text_parts(text)) > 1}
     similarities = Similarities.of(hits.similarities)

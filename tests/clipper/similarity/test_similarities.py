@@ -47,7 +47,7 @@ def queries() -> list[np.ndarray]:
 def test_no_similarity_is_further_off_than_its_bound(scan: Scan, vector: np.ndarray):
     found = scan.similarities(vector)
     exact = scan._stored[:].astype(np.float64) @ vector
-    assert (np.abs(found.near - exact) <= found._bounds).all()
+    assert (np.abs(found.near - exact) <= found._errors * found._scale).all()
     assert np.corrcoef(found.near, exact)[0, 1] > 0.9995
     assert np.array(found) == pytest.approx(exact, abs=1e-6)
 
@@ -154,6 +154,44 @@ def test_the_first_query_of_a_command_waits_for_no_compiler(folder: Path, monkey
     assert first.near.tolist() == mapped.dot(vector).tolist()
     assert "numba" not in sys.modules
     assert second.near.tolist() != first.near.tolist()
+
+
+class _Known:
+    """Exact similarities that are known, and how many were asked for."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values, self.asked = values, 0
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        self.asked += len(rows)
+        return self._values[rows]
+
+    def all(self) -> np.ndarray:
+        self.asked += len(self._values)
+        return self._values
+
+
+@pytest.mark.parametrize("share", [None, 0.5, 0.002, "together"])
+@pytest.mark.parametrize("k", [1, 60, 900])
+def test_of_many_blocks_few_vectors_are_read_for_the_best(share: float | str | None, k: int):
+    n, random = 3 * similarities._BLOCK + 1_001, np.random.default_rng(8)
+    exact = random.normal(0.2, 0.05, n).astype(np.float32)
+    exact[random.permutation(n)[:400]] = exact.max()
+    errors = random.uniform(0, 2e-3, n).astype(np.float32)
+    near = exact + (errors * random.uniform(-0.49, 0.49, n)).astype(np.float32)
+    known = _Known(exact)
+    found = Similarities(near, errors, 0.5, known)
+    if share == "together":
+        among = np.arange(n) // 1_000 == 70
+    else:
+        among = None if share is None else random.random(n) < share
+    rows = np.arange(n) if among is None else np.flatnonzero(among)
+    best, values = found.best(k, among=among)
+    assert best.tolist() == rows[np.argsort(-exact[rows], kind="stable")[:k]].tolist()
+    assert values.tolist() == exact[best].tolist()
+    assert known.asked < 0.05 * n
+    assert found.extremes() == (exact.min(), exact.max())
+    assert (found.within(0.15, 0.31) == ((exact >= np.float32(0.15)) & (exact <= np.float32(0.31)))).all()
 
 
 def test_exact_ones_are_taken_as_they_are():
