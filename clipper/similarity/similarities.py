@@ -135,8 +135,8 @@ class Similarities:
 
         if self._all is None:
             limits = [limit for limit in (low, high) if limit is not None]
-            unsure = [self._where(partial(self._unsure, limit=limit)) for limit in limits]
-            rows = np.unique(np.concatenate(unsure)) if unsure else np.empty(0, np.int64)
+            unsure = (self._where(partial(self._unsure, limit=limit)) for limit in limits)
+            rows = np.unique(np.concatenate([np.empty(0, np.int64), *unsure]))
             if len(rows) <= _MANY * len(self):
                 found = _between(self.near, low, high)
                 found[rows] = _between(self._at(rows), low, high)
@@ -181,7 +181,8 @@ class Similarities:
         """Return the rows, ascending, for which `holds` is true; it gets a block at a time."""
         import numpy as np
 
-        return np.concatenate([part.start + np.flatnonzero(holds(part)) for part in blocks(len(self))])
+        found = (part.start + np.flatnonzero(holds(part)) for part in blocks(len(self)))
+        return np.concatenate([np.empty(0, np.int64), *found])
 
     def _candidates(self, k: int, count: int, among: "np.ndarray | None") -> "np.ndarray":
         """Return the rows, ascending, among which the k best of `count` surely are."""

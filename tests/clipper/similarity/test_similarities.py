@@ -194,6 +194,13 @@ def test_of_many_blocks_few_vectors_are_read_for_the_best(share: float | str | N
     assert (found.within(0.15, 0.31) == ((exact >= np.float32(0.15)) & (exact <= np.float32(0.31)))).all()
 
 
+def test_of_no_images_there_are_no_similarities():
+    none = np.empty(0, np.float32)
+    found = Similarities(none, none, 1.0, _Known(none))
+    assert len(found.best(3)[0]) == len(found.within(0.1, None)) == 0
+    assert found.extremes() == (0.0, 0.0)
+
+
 def test_exact_ones_are_taken_as_they_are():
     found = Similarities.of(np.array([0.1, np.nan, 0.3], np.float32))
     assert found is Similarities.of(found)
