@@ -189,7 +189,8 @@ def is_on_its_way(document: Document) -> bool:
 def keep_early_changes(wait: Callable[[Callable[[], None]], None]) -> None:
     """Have what a visitor changes in a page that is on its way to the browser wait until it has loaded.
 
-    What a change leads to elsewhere in the page would be dropped (`is_on_its_way`). Call it once or more.
+    What a change leads to elsewhere in the page would be dropped (`is_on_its_way`). What the page's address
+    chose meanwhile stays. Call it once or more.
 
     Args:
         wait: calls a function once the current document's page has loaded.
@@ -198,9 +199,17 @@ def keep_early_changes(wait: Callable[[Callable[[], None]], None]) -> None:
     if getattr(change, "waits", False):
         return
 
+    def change_what_is_shown(self: Syncable, document: Document) -> None:
+        for model, _ in self._models.values():
+            shown = getattr(model, "data", model)  # of a component of ours, or of panel-material-ui
+            for name in [name for name in self._events if hasattr(shown, name)]:
+                if getattr(shown, name) != self._events[name]:
+                    del self._events[name]
+        change(self, document)
+
     def change_when_loaded(self: Syncable, document: Document) -> None:
         if is_on_its_way(document):
-            wait(partial(change, self, document))
+            wait(partial(change_what_is_shown, self, document))
         else:
             change(self, document)
 

@@ -4,6 +4,7 @@ Queries that wait at the same time are compared together, so that ten people's s
 What does not belong here: files (`similarity/codes.py`), and what a result is used for.
 """
 
+import math
 import os
 import sys
 import threading
@@ -84,10 +85,11 @@ class Scan:
 
         vector = np.ascontiguousarray(vector, np.float32)
         exact = _Exact(self._stored, vector)
-        if not self._coded or not self._loaded:
+        length = float(np.linalg.norm(vector))
+        if not self._coded or not self._loaded or not math.isfinite(length):
             self._loaded = True
             return Similarities(exact.all())
-        return Similarities(self._ask(vector), self._errors, float(np.linalg.norm(vector)), exact)
+        return Similarities(self._ask(vector), self._errors, length, exact)
 
     def _most_together(self) -> int:
         return max(1, min(MOST_TOGETHER, _MOST_CELLS // max(len(self._stored), 1)))

@@ -24,6 +24,7 @@ _MANY = 0.05
 _BLOCK = 1 << 16
 # Rows of which only the largest is looked at first, to find a number that the k best surely reach.
 _GROUP = 256
+_FEW = 16  # of each group: if fewer rows count, only these are looked at
 
 
 class Exact(Protocol):
@@ -54,7 +55,7 @@ class Similarities:
         """Take what is known; without `errors` and `exact`, `near` is exact. NaN counts as -1.
 
         Args:
-            near: (n,) float32.
+            near: (n,) float32; not copied, if it has no NaN.
             errors: (n,) float32, infinite where nothing is known.
             scale: of the errors; one array of them serves all queries.
             exact: computes exact ones.
@@ -131,12 +132,9 @@ class Similarities:
 
     def within(self, low: float | None, high: float | None) -> "np.ndarray":
         """Return which rows' exact similarities are from `low` to `high`, (n,) bool; None: open there."""
-        import numpy as np
-
         if self._all is None:
             limits = [limit for limit in (low, high) if limit is not None]
-            unsure = (self._where(partial(self._unsure, limit=limit)) for limit in limits)
-            rows = np.unique(np.concatenate([np.empty(0, np.int64), *unsure]))
+            rows = self._where(partial(self._unsure, limits=limits))
             if len(rows) <= _MANY * len(self):
                 found = _between(self.near, low, high)
                 found[rows] = _between(self._at(rows), low, high)
@@ -170,11 +168,14 @@ class Similarities:
         most: np.ndarray = self.near[part] + self._bounds(part) if self._all is None else self._all[part]
         return most
 
-    def _unsure(self, part: slice, limit: float) -> "np.ndarray":
+    def _unsure(self, part: slice, limits: "list[float]") -> "np.ndarray":
         """Return for which rows it is not known on which side of a limit they are."""
         import numpy as np
 
-        unsure: np.ndarray = np.abs(self.near[part] - np.float32(limit)) <= self._bounds(part)
+        near, bounds = self.near[part], self._bounds(part)
+        unsure = np.zeros(len(near), bool)
+        for limit in limits:
+            unsure |= np.abs(near - np.float32(limit)) <= bounds
         return unsure
 
     def _where(self, holds: "Callable[[slice], np.ndarray]") -> "np.ndarray":
@@ -196,16 +197,23 @@ class Similarities:
         """Return the rows, ascending, that may be at least what the k-th best is at least."""
         import numpy as np
 
-        def counted(part: slice, values: "np.ndarray") -> "np.ndarray":
+        if among is not None and count < max(k * _GROUP, len(self) // _GROUP * _FEW):
+            rows = np.flatnonzero(among)
+            return rows[self._most(rows) >= _kth(self._least(rows), k)]
+
+        def least(part: slice) -> "np.ndarray":
+            values = self._least(part)
             return values if among is None else np.where(among[part], values, -np.inf)
 
-        if count <= k * _GROUP:
-            rows = np.arange(count) if among is None else np.flatnonzero(among)
-        else:
-            tops = [_tops(counted(part, self._least(part))) for part in blocks(len(self))]
-            floor = _kth(np.concatenate(tops), k)
-            rows = self._where(lambda part: counted(part, self._most(part)) >= floor)
-            rows = rows if among is None else rows[among[rows]]
+        def reach(part: slice) -> "np.ndarray":
+            found = self._most(part) >= floor
+            return found if among is None else found & among[part]
+
+        if count < k * _GROUP:
+            floor = _kth(self._least(slice(0, count)), k)
+            return self._where(reach)
+        floor = _kth(np.concatenate([_tops(least(part)) for part in blocks(len(self))]), k)
+        rows = self._where(reach)
         return rows[self._most(rows) >= _kth(self._least(rows), k)]
 
     def _at(self, rows: "np.ndarray") -> "np.ndarray":

@@ -44,12 +44,13 @@ class Visitor:
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def come(cls, address: str, *, cookie: str = "", loaded: bool = True) -> Self:
+    async def come(cls, address: str, *, query: str = "", cookie: str = "", loaded: bool = True) -> Self:
         """Load the page at `address`/viewer, with a cookie of earlier visits, and open its session.
 
-        A page has all its parts before the server knows that it is `loaded`.
+        `query` is that of the address, with its question mark. A page has all its parts before the server
+        knows that it is `loaded`.
         """
-        token = await page(address, cookie=cookie)
+        token = await page(address, query=query, cookie=cookie)
         visitor = cls(
             await websocket_connect(
                 HTTPRequest(f"{address.replace('http', 'ws', 1)}/viewer/ws", request_timeout=PATIENCE),
@@ -188,13 +189,13 @@ class Visitor:
 
     async def choose(self, label: str, option: str) -> None:
         """Choose an option, by its title, of the select with a label."""
+        await self.change((self.select(label)["id"], "value", option))
+
+    def select(self, label: str) -> dict[str, Any]:
+        """What holds the options and the value of the select with a label."""
         data = (model.get("attributes", {}).get("data") for model in self.models.values())
-        select = next(
-            part
-            for part in data
-            if isinstance(part, dict) and part.get("attributes", {}).get("label") == label
-        )
-        await self.change((select["id"], "value", option))
+        parts = (part for part in data if isinstance(part, dict))
+        return next(part for part in parts if part.get("attributes", {}).get("label") == label)
 
     # -- the protocol
 
@@ -239,6 +240,8 @@ class Visitor:
             now = time.perf_counter()
             self._heard.set()
             for event in content["events"]:
+                if (changed := self.models.get((event.get("model") or {}).get("id"))) and "attr" in event:
+                    changed["attributes"][event["attr"]] = event.get("new")
                 if event.get("attr") == "names":
                     self.names = json.loads(event["new"])
                 for answer, arrived in self._waiting:
@@ -266,10 +269,10 @@ def _settle(
         arrived.set_exception(error)
 
 
-async def page(address: str, *, cookie: str = "") -> str:
+async def page(address: str, *, query: str = "", cookie: str = "") -> str:
     """Load the page alone, as whoever never opens its session does; the session's token."""
     answer = await AsyncHTTPClient(force_instance=True).fetch(
-        HTTPRequest(f"{address}/viewer", headers={"Cookie": cookie}, request_timeout=PATIENCE)
+        HTTPRequest(f"{address}/viewer{query}", headers={"Cookie": cookie}, request_timeout=PATIENCE)
     )
     found = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())
     if found is None:

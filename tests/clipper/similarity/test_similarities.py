@@ -133,6 +133,12 @@ def test_a_vector_that_is_not_finite_comes_last_and_hides_no_other(tmp_path: Pat
     found = scan_of(tmp_path, [key(number) for number in range(400)]).similarities(vectors[3])
     assert found.best(1)[0].tolist() == [3]
     assert found.best(400)[0][-1] == 17
+
+
+def test_a_query_that_is_not_finite_ranks_in_order_of_the_rows(scan: Scan):
+    found = scan.similarities(np.full(D, np.nan, np.float32))
+    assert found.best(3)[0].tolist() == [0, 1, 2]
+    assert found.extremes() == (-1.0, -1.0)
     assert found[17] == -1
     assert not found.within(-0.9, None)[17]
 

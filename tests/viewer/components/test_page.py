@@ -57,6 +57,20 @@ async def _turns_light_at_once(address: str) -> None:
     await visitor.leave()
 
 
+async def _colours_before_a_link_is_opened(address: str) -> None:
+    visitor = await Visitor.come(address, query="?colour=subgroup", loaded=False)
+    await visitor.choose("Colour by", "Density only")
+    await visitor.rest()
+    await visitor.told_by("PageUrl", "search", visitor.load)
+    await visitor.rest()
+    url = visitor.part("PageUrl")["attributes"]["data"]["attributes"]
+    assert (visitor.select("Colour by")["attributes"]["value"], url["search"]) == (
+        "subgroup",
+        "colour=subgroup",
+    )
+    await visitor.leave()
+
+
 async def _asks_at_once(address: str) -> None:
     visitor = await Visitor.come(address, loaded=False)
     asked = asyncio.create_task(visitor.ask("heart"))
@@ -74,6 +88,11 @@ def test_who_asks_before_the_page_has_loaded_is_answered(sample_home: Path) -> N
 def test_a_theme_that_is_chosen_before_the_page_has_loaded_is_kept(sample_home: Path) -> None:
     with started(sample_home) as server:
         run(_turns_light_at_once(server.address))
+
+
+def test_a_link_keeps_its_colour_whatever_was_chosen_before_it_was_opened(sample_home: Path) -> None:
+    with started(sample_home) as server:
+        run(_colours_before_a_link_is_opened(server.address))
 
 
 @pytest.mark.timeout(1800)

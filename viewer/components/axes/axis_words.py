@@ -8,7 +8,6 @@ import base64
 from typing import Any
 
 import numpy as np
-import panel as pn
 import param
 
 from clipper.projection.axes import Axis
@@ -18,6 +17,7 @@ from viewer.dataset.axes.ticks import NO_VALUE_TEXT, axis_ticks
 from viewer.dataset.geometry.places import Places, corner_of, plane_of
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.render.painter import dot_radius
+from viewer.session.background import when_loaded
 from viewer.session.state import ViewState
 
 GLIDING = 2_500  # points that are seen to glide; of more, a random part
@@ -50,7 +50,7 @@ class AxisWords(Component):
         state.param.watch(self._glide, "laid")
         state.param.watch(self._update, "dataset")
         view.on_picture.append(self._update)
-        pn.state.onload(self._begin)
+        when_loaded(self._begin)
 
     def _begin(self) -> None:
         self._loaded = True

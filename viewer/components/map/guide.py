@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import panel as pn
 import param
 
 from viewer.components.base import Component
@@ -23,7 +22,7 @@ from viewer.dataset.geometry.viewport import Box, Viewport
 from viewer.pools import BASELINE_POOL, RANK_POOL
 from viewer.render.jpeg import to_jpeg
 from viewer.render.painter import RenderRequest, paint_points
-from viewer.session.background import failed, in_background
+from viewer.session.background import failed, in_background, when_loaded
 from viewer.session.state import ViewState
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class MapGuide(Component):
         self._loaded = False
         view.on_picture.append(self._look)
         state.param.watch(self._renew, [*REDRAWN_FOR])
-        pn.state.onload(self._begin)
+        when_loaded(self._begin)
 
     def _begin(self) -> None:
         """Look at the first picture; a change before the page has loaded would not reach it."""

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import panel as pn
 import param
 
 from viewer.components.base import Component
 from viewer.components.map.lasso import apply_in_background
 from viewer.components.map.map import MapView
+from viewer.session.background import when_loaded
 from viewer.session.state import ViewState
 from viewer.session.steps import OneCluster, SelectionStep
 
@@ -38,7 +38,7 @@ class ClusterNames(Component):
         self._loaded = False
         view.on_picture.append(self._update)
         state.param.watch(self._rest, ["answer", "selection", "steps"])
-        pn.state.onload(self._begin)
+        when_loaded(self._begin)
         self._rest()
 
     def _rest(self, *_events: Any) -> None:

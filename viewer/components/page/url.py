@@ -27,7 +27,7 @@ from viewer.dataset.columns.word_column import WORDS
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.pools import SELECT_POOL
-from viewer.session.background import in_background
+from viewer.session.background import in_background, when_loaded
 from viewer.session.history import Scene
 from viewer.session.search import Searcher
 from viewer.session.selection import SelectionSource, combine, rows_of_target, with_context
@@ -84,7 +84,7 @@ class PageUrl(Component):
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
-        pn.state.onload(partial(self.open, query_string_of(pn.state.session_args)))
+        when_loaded(partial(self.open, query_string_of(pn.state.session_args)))
 
     def open(self, search: str) -> None:
         """Show the state of a query string: some of it at once, the rest with the query's answer."""
