@@ -1,5 +1,6 @@
 """An explorer without a browser: its server, who may ask it, and what it says while no page is open."""
 
+import asyncio
 import http.client
 import os
 import select
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.ioloop import IOLoop
 from tornado.websocket import websocket_connect
+from visitor import Visitor
 
 import clipper
 from clipper.errors import ClipperError
@@ -58,6 +61,24 @@ def test_a_search_before_the_page_is_open_is_what_the_page_begins_with(explorer:
     assert explorer.address.endswith("&q=a+cat+%26+a+dog")
     explorer.search("")
     assert "q=" not in explorer.address
+
+
+async def _search_before_loaded(explorer: Explorer) -> None:
+    address, query = explorer.address.split("/viewer")
+    visitor = await Visitor.come(address, query=query, loaded=False)
+    search = asyncio.create_task(asyncio.to_thread(explorer.search, "a cat"))
+    await visitor.rest()
+    await visitor.load()
+    await search
+    await visitor.rest()
+    assert explorer.query == "a cat"
+    assert not explorer.results.empty
+    await visitor.leave()
+
+
+def test_a_search_while_the_page_is_still_loading_is_answered_once_it_has(explorer: Explorer):
+    with ThreadPoolExecutor(1) as pool:  # in this thread a browser's test may have left a loop
+        pool.submit(asyncio.run, _search_before_loaded(explorer)).result()
 
 
 def test_an_explorer_of_a_further_model_begins_with_its_map_and_follows_the_page_to_another(two_models: Path):

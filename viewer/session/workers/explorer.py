@@ -18,6 +18,7 @@ from clipper.query_syntax import format_terms
 from viewer.compat import Arrived
 from viewer.dataset.dataset import Dataset
 from viewer.pools import SELECT_POOL
+from viewer.session.background import when_loaded
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
 
@@ -112,7 +113,10 @@ def ids_of(dataset: Dataset, rows: np.ndarray | None) -> list[str]:
 
 
 async def search(page: OpenPage, text: str) -> str:
-    """Search for a text as the page's visitor would; return why there is no answer, or ""."""
+    """Search for a text as the page's visitor would; return why there is no answer, or "".
+
+    A page that has not loaded yet opens first what its address says.
+    """
     state, ended = page.state, asyncio.Event()
 
     def look(*_events: Any) -> None:
@@ -120,17 +124,21 @@ async def search(page: OpenPage, text: str) -> str:
             ended.set()
 
     def ask() -> None:
+        if given_up:
+            return
         page.searcher.ask(text)
         watchers.append(state.param.watch(look, "searching"))
         look()
 
     watchers: list[Any] = []
-    page.document.add_next_tick_callback(ask)
+    given_up = False
+    page.document.add_next_tick_callback(partial(when_loaded, ask))
     try:
         await asyncio.wait_for(ended.wait(), SEARCH_SECONDS)
     except TimeoutError:
         return "the page has no answer yet"
     finally:
+        given_up = True
         for watcher in watchers:
             state.param.unwatch(watcher)
     return str(state.message)
