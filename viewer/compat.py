@@ -199,17 +199,17 @@ def keep_early_changes(wait: Callable[[Callable[[], None]], None]) -> None:
     if getattr(change, "waits", False):
         return
 
-    def change_what_is_shown(self: Syncable, document: Document) -> None:
+    def change_what_still_holds(self: Syncable, document: Document) -> None:
         for model, _ in self._models.values():
             shown = getattr(model, "data", model)  # of a component of ours, or of panel-material-ui
-            for name in [name for name in self._events if hasattr(shown, name)]:
-                if getattr(shown, name) != self._events[name]:
+            for name, value in [*self._events.items()]:
+                if getattr(shown, name, value) != value:
                     del self._events[name]
         change(self, document)
 
     def change_when_loaded(self: Syncable, document: Document) -> None:
         if is_on_its_way(document):
-            wait(partial(change_what_is_shown, self, document))
+            wait(partial(change_what_still_holds, self, document))
         else:
             change(self, document)
 

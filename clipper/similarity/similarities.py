@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 # With more images than this share to look at, it is faster to read the vectors of all, one after the other.
 _MANY = 0.05
-# Rows that are looked at together: what is computed from them stays in the processor's cache. Of an array of
-# millions most of the time would go to fresh memory.
+# Similarities are compared in blocks of so many rows. The results of a block fit in the processor's cache. An
+# array of millions of rows would not: most of the time would go into new memory for it.
 _BLOCK = 1 << 16
-# Rows of which only the largest is looked at first, to find a number that the k best surely reach.
+# A first pass keeps the largest of so many rows. The k-th largest of these is a floor that the k best reach.
 _GROUP = 256
-_FEW = 16  # of each group: if fewer rows count, only these are looked at
+_FEW = 16  # rows of a group: a mask of fewer is not worth the first pass
 
 
 class Exact(Protocol):
@@ -199,22 +199,23 @@ class Similarities:
 
         if among is not None and count < max(k * _GROUP, len(self) // _GROUP * _FEW):
             rows = np.flatnonzero(among)
-            return rows[self._most(rows) >= _kth(self._least(rows), k)]
+        else:
+            floor = self._floor(k, among)
+            rows = self._where(lambda part: self._most(part) >= floor)
+            rows = rows if among is None else rows[among[rows]]
+        return rows[self._most(rows) >= _kth(self._least(rows), k)]
+
+    def _floor(self, k: int, among: "np.ndarray | None") -> "np.floating[Any]":
+        """Return a number that the k best surely reach."""
+        import numpy as np
 
         def least(part: slice) -> "np.ndarray":
             values = self._least(part)
             return values if among is None else np.where(among[part], values, -np.inf)
 
-        def reach(part: slice) -> "np.ndarray":
-            found = self._most(part) >= floor
-            return found if among is None else found & among[part]
-
-        if count < k * _GROUP:
-            floor = _kth(self._least(slice(0, count)), k)
-            return self._where(reach)
-        floor = _kth(np.concatenate([_tops(least(part)) for part in blocks(len(self))]), k)
-        rows = self._where(reach)
-        return rows[self._most(rows) >= _kth(self._least(rows), k)]
+        if len(self) < k * _GROUP:  # too few groups; there is no mask then
+            return _kth(self._least(slice(None)), k)
+        return _kth(np.concatenate([_tops(least(part)) for part in blocks(len(self))]), k)
 
     def _at(self, rows: "np.ndarray") -> "np.ndarray":
         if self._all is None and len(rows) > _MANY * len(self):
