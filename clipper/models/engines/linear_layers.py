@@ -1,7 +1,11 @@
-"""Linear layers that a CPU multiplies faster than torch's own: float32 by oneDNN, and int8.
+"""Linear layers that a CPU multiplies faster than torch's own: float32 and bfloat16 by oneDNN, and int8.
 
 What does not belong here: which layers of a model are replaced in which engine (`towers.py`).
 """
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import torch  # noqa: TID253 - this file is itself loaded inside functions only
 from torch import nn  # noqa: TID253
@@ -9,28 +13,58 @@ from torch import nn  # noqa: TID253
 from clipper.models.engines.int8_kernels import LEAST, STEPS, quantise, scale_back
 
 
+class Activation(NamedTuple):
+    """What a layer makes of each of its results: oneDNN's name and algorithm, and torch's function.
+
+    The function may overwrite its input.
+    """
+
+    name: str
+    algorithm: str
+    function: Callable[[torch.Tensor], torch.Tensor]
+
+
+NONE = Activation("none", "", lambda x: x)
+SILU = Activation("swish", "", partial(nn.functional.silu, inplace=True))
+GELU = Activation("gelu", "none", nn.functional.gelu)
+GELU_TANH = Activation("gelu", "tanh", partial(nn.functional.gelu, approximate="tanh"))
+ACTIVATIONS = (SILU, GELU, GELU_TANH)
+
+
 class PackedLinear(nn.Module):  # type: ignore[misc]
     """A linear layer whose weights lie as oneDNN wants them; its results differ in their last bits.
 
-    torch multiplies float32 with MKL, which takes twice as long on processors that are not Intel's.
+    torch multiplies float32 with MKL, which takes twice as long on processors that are not Intel's. It brings
+    bfloat16 weights into oneDNN's order for each product.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+    def __init__(
+        self,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        activation: Activation = NONE,
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """Pack the weights.
 
         Args:
-            weight: (m, k) float32 or bfloat16, on the CPU.
-            bias: (m,) of the same type.
+            weight: (m, k) float32, on the CPU.
+            bias: (m,) float32.
+            activation: of the results.
+            dtype: float32 or bfloat16, of the input and of the results.
         """
         super().__init__()
         # No public name reaches these two operators; torch's own compiler uses them.
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)  # noqa: SLF001
-        self.bias = bias
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().to(dtype), None)  # noqa: SLF001
+        self.bias = None if bias is None else bias.detach().to(dtype)
+        self._activation = activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Multiply (..., k) to (..., m), of the type of the weights."""
+        """Multiply (..., k) to (..., m)."""
         linear = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001
-        result: torch.Tensor = linear(x, self.packed, self.bias, "none", [], "")
+        name, algorithm, _ = self._activation
+        result: torch.Tensor = linear(x, self.packed, self.bias, name, [], algorithm)
         return result
 
 
@@ -41,12 +75,15 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
     image's result does not depend on the others of its batch, as it would with one scale for all of them.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+    def __init__(
+        self, weight: torch.Tensor, bias: torch.Tensor | None, activation: Activation = NONE
+    ) -> None:
         """Quantise the weights.
 
         Args:
             weight: (m, k) float32, on the CPU.
             bias: (m,) float32.
+            activation: of the results.
         """
         super().__init__()
         weight = weight.detach()
@@ -54,6 +91,7 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
         self._quantised = (weight / scale[:, None]).round().to(torch.int8).t().contiguous()
         self._scale = scale.numpy()
         self._bias = (torch.zeros(len(weight)) if bias is None else bias.detach().float()).numpy()
+        self._activation = activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Multiply (..., k) float32 to (..., m) float32."""
@@ -63,13 +101,16 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
         product = torch._int_mm(quantised, self._quantised)  # noqa: SLF001 - no public name reaches it
         result = torch.empty(product.shape)
         scale_back(product.numpy(), scales.numpy(), self._scale, self._bias, result.numpy())
-        return result.view(*x.shape[:-1], -1)
+        return self._activation.function(result).view(*x.shape[:-1], -1)
+
+
+Linear: TypeAlias = PackedLinear | Int8Linear
 
 
 class PatchLinear(nn.Module):  # type: ignore[misc]
     """A convolution whose patches do not overlap, as one product, which takes half as long."""
 
-    def __init__(self, convolution: nn.Conv2d, linear: type[PackedLinear | Int8Linear]) -> None:
+    def __init__(self, convolution: nn.Conv2d, linear: Callable[..., Linear]) -> None:
         """Take the weights of a convolution with `is_patching`."""
         super().__init__()
         self.side = int(convolution.kernel_size[0]), int(convolution.kernel_size[1])

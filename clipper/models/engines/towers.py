@@ -7,7 +7,7 @@ model itself (`models/encoder.py`).
 import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from clipper.errors import ANOTHER_MODEL, ModelError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from clipper.images.preprocess import Transform
+    from clipper.models.engines.linear_layers import Linear
 
 EXACT = "float32"
 # In the order in which they are tried where two are equally fast.
@@ -161,32 +162,38 @@ def np_writable(pixels: "np.ndarray") -> "np.ndarray":
 def _for_cpu(name: str, tower: "torch.nn.Module", side: int) -> "tuple[torch.nn.Module, torch.dtype]":
     """Return a copy of a tower in one precision, and the type of its input.
 
-    A model may do with its layers what a replaced layer does not allow: it runs once here. In float32 it then
-    stays as it is, and has to run so.
+    A model may do with its layers what a replaced layer does not allow: it runs once here. In float32 and
+    bfloat16 it then stays as it is, and has to run so.
     """
     import torch
 
-    from clipper.models.engines.linear_layers import Int8Linear, PackedLinear
-
     if name not in ENGINES:  # of a later version of Clipper, on another machine
         raise ValueError("this version knows no such precision")
-    if name in ("bfloat16", "float16"):
-        dtype = getattr(torch, name)
-        return copy.deepcopy(tower).to(dtype), dtype
-    blank = torch.zeros(1, 3, side, side)
-    linear = Int8Linear if name == "int8" else PackedLinear
-    if not torch.backends.mkldnn.is_available():
-        return tower, torch.float32
-    made = _replaced(_sharing(tower), linear, projection=name == EXACT)
+    dtype = torch.float32 if name == "int8" else getattr(torch, name)
+    blank = torch.zeros(1, 3, side, side, dtype=dtype)
     with torch.inference_mode():
-        try:
-            made(blank)
-        except (AttributeError, RuntimeError, TypeError, NotImplementedError):
-            if name != EXACT:
-                raise
-            tower(blank)
-            return tower, torch.float32
-    return made, torch.float32
+        if name != "float16" and torch.backends.mkldnn.is_available():
+            try:
+                made = _faster(name, tower, dtype)
+                made(blank)
+            except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+                if name == "int8":
+                    raise
+            else:
+                return made, dtype
+        plain = tower if name == EXACT else copy.deepcopy(tower).to(dtype)
+        plain(blank)
+        return plain, dtype
+
+
+def _faster(name: str, tower: "torch.nn.Module", dtype: "torch.dtype") -> "torch.nn.Module":
+    """Return a copy of a tower whose linear layers are replaced."""
+    from clipper.models.engines.linear_layers import Int8Linear, PackedLinear
+
+    linear = Int8Linear if name == "int8" else partial(PackedLinear, dtype=dtype)
+    exact = name == EXACT
+    copied = copy.deepcopy(tower) if name == "bfloat16" else _sharing(tower)
+    return _replaced(copied, linear, activations=not exact, projection=exact).to(dtype)
 
 
 def _sharing(tower: "torch.nn.Module") -> "torch.nn.Module":
@@ -195,14 +202,18 @@ def _sharing(tower: "torch.nn.Module") -> "torch.nn.Module":
     return copy.deepcopy(tower, {id(tensor): tensor for tensor in tensors})
 
 
-def _replaced(module: "torch.nn.Module", linear: type, *, projection: bool = True) -> "torch.nn.Module":
+def _replaced(
+    module: "torch.nn.Module", linear: "Callable[..., Linear]", *, activations: bool, projection: bool = True
+) -> "torch.nn.Module":
     """Replace the linear layers inside a module, and the convolution that cuts an image into patches.
 
     Those of `MultiheadAttention` stay: it reads their weights itself. So does the projection, a layer of the
-    tower itself, if it is not to be replaced: it costs nothing, and what it rounds nothing evens out.
+    tower itself, if it is not to be replaced: it costs nothing, and what it rounds nothing evens out. With
+    `activations`, a layer also computes the activation that follows it, which rounds otherwise.
     """
     from torch import nn
 
+    from clipper.models.engines.feed_forward_layers import replaced_feed_forward
     from clipper.models.engines.linear_layers import PatchLinear, is_patching
 
     for name, child in module.named_children():
@@ -211,6 +222,8 @@ def _replaced(module: "torch.nn.Module", linear: type, *, projection: bool = Tru
                 setattr(module, name, linear(child.weight, child.bias))
         elif is_patching(child):
             setattr(module, name, PatchLinear(child, linear))
+        elif activations and (made := replaced_feed_forward(child, linear)):
+            setattr(module, name, made)
         elif not isinstance(child, nn.MultiheadAttention):
-            _replaced(child, linear)
+            _replaced(child, linear, activations=activations)
     return module

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from clipper.images.picture.measures import MEASURES, measure
+from clipper.images.picture.measures import MEASURES, _quantile_of_counts, measure
 from clipper.insight.picture_quality import ISSUES, flag
 
 IMAGES = Path(__file__).resolve().parents[3] / "data" / "images"
@@ -98,6 +98,18 @@ def test_a_picture_of_any_size_has_finite_measures(size: tuple[int, int]):
     assert tuple(measured) == MEASURES
     assert np.isfinite(list(measured.values())).all()
     assert measured == measure(Image.new("RGB", size, (10, 20, 30)))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.98, 1.0])
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_a_quantile_of_counts_is_numpys_to_the_bit(share: float, dtype: type):
+    chance = np.random.default_rng(0)
+    for size in (1, 2, 9, 200):
+        values = (chance.permutation(1000)[:size] / 3).astype(dtype)
+        counts = chance.integers(0, 5, size)
+        counts[chance.integers(size)] += 1
+        expected = float(np.quantile(np.repeat(values, counts), share))
+        assert _quantile_of_counts(values, counts, share) == expected
 
 
 def test_pictures_that_were_not_measured_have_no_issue_but_of_size():
