@@ -44,9 +44,9 @@ def replaced_feed_forward(module: nn.Module, linear: Callable[..., Linear]) -> n
 def _activation(module: nn.Module) -> tuple[Activation, float] | None:
     """Return the activation a and the factor f with which a module computes a(f * x) / f."""
     x = torch.linspace(-_HIGHEST, _HIGHEST, 65)
-    result = _result(module, x)
-    for activation, factor in ((SILU, _QUICK), *((each, 1.0) for each in ACTIVATIONS)):
-        if result is not None and torch.allclose(result, activation.function(factor * x) / factor, atol=1e-6):
+    known = ((SILU, _QUICK), *((each, 1.0) for each in ACTIVATIONS))
+    for activation, factor in known:
+        if _gives(module, x, activation.function(factor * x) / factor):
             return activation, factor
     return None
 
@@ -54,14 +54,16 @@ def _activation(module: nn.Module) -> tuple[Activation, float] | None:
 def _is_chain(module: nn.Module, parts: list[nn.Module]) -> bool:
     """Whether a module gives its input to its parts one after another, and does nothing else."""
     x = torch.linspace(-1, 1, 2 * parts[0].in_features).view(1, 2, -1)
-    result = _result(module, x)
-    return result is not None and torch.allclose(result, nn.Sequential(*parts)(x), rtol=1e-4, atol=1e-5)
+    return _gives(module, x, nn.Sequential(*parts)(x))
 
 
-def _result(module: nn.Module, x: torch.Tensor) -> torch.Tensor | None:
-    """Return what a module makes of a tensor, if it takes one and gives one of floats."""
+def _gives(module: nn.Module, x: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Whether a module takes a tensor, and makes this of it but for its rounding."""
     try:
-        result = module(x)
+        result = module(x.clone())  # which it may overwrite
     except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
-        return None
-    return result if isinstance(result, torch.Tensor) and result.dtype == x.dtype else None
+        return False
+    alike = (
+        isinstance(result, torch.Tensor) and result.shape == expected.shape and result.dtype == expected.dtype
+    )
+    return alike and torch.allclose(result, expected, rtol=1e-5, atol=1e-6)

@@ -171,8 +171,9 @@ def _for_cpu(name: str, tower: "torch.nn.Module", side: int) -> "tuple[torch.nn.
         raise ValueError("this version knows no such precision")
     dtype = torch.float32 if name == "int8" else getattr(torch, name)
     blank = torch.zeros(1, 3, side, side, dtype=dtype)
+    by_onednn = name in (EXACT, "int8") or (name == "bfloat16" and cpu_has_bf16())
     with torch.inference_mode():
-        if name != "float16" and torch.backends.mkldnn.is_available():
+        if by_onednn and torch.backends.mkldnn.is_available():
             try:
                 made = _faster(name, tower, dtype)
                 made(blank)

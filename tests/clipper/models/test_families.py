@@ -355,6 +355,21 @@ def test_a_gpu_normalises_as_the_cpu_does(made: Made, kind: str, changes: dict[s
     assert (on_gpu * encoder.embed_pixels(crops)).sum(axis=1).min() >= 0.9999
 
 
+@pytest.mark.parametrize("kind", [*made_models.MAKERS])
+def test_each_precision_gives_the_vectors_of_float32(made: Made, kind: str):
+    from clipper.models.engines.towers import EXACT, available
+
+    encoder = Encoder(source(made(kind)), device="cpu")
+    side = encoder.transform.crop_side
+    coarse = np.random.default_rng(1).integers(0, 256, (5, 4, 4, 3), np.uint8)
+    cell = np.ones((1, side // 4 + 1, side // 4 + 1, 1), np.uint8)
+    crops = np.ascontiguousarray(np.kron(coarse, cell)[:, :side, :side])
+    engines = {name: encoder.make_engine(name) for name in available(encoder.device)}
+    exact = engines[EXACT](crops)
+    for name, engine in engines.items():
+        assert (engine(crops) * exact).sum(axis=1).min() >= 0.99, name
+
+
 @pytest.mark.parametrize(("kind", "version"), [("siglip", b"2"), ("align", b"3")])
 def test_only_models_of_another_scale_of_colours_have_another_fingerprint(
     made: Made, kind: str, version: bytes

@@ -58,8 +58,9 @@ def test_the_activation_of_a_family_goes_into_the_first_layer(name: str, *, bias
     assert torch.equal(part(x), exact)  # which stays as it was
 
 
-def test_a_part_without_names_is_found_too():
-    part = nn.Sequential(nn.Linear(NARROW, WIDE), nn.GELU(), nn.Identity(), nn.Linear(WIDE, NARROW))
+@pytest.mark.parametrize("activation", [nn.GELU(), nn.SiLU(inplace=True)])
+def test_a_part_without_names_is_found_too(activation: nn.Module):
+    part = nn.Sequential(nn.Linear(NARROW, WIDE), activation, nn.Identity(), nn.Linear(WIDE, NARROW))
     assert replaced_feed_forward(part, PackedLinear) is not None
 
 
@@ -77,6 +78,7 @@ def test_results_are_in_the_type_of_the_layers():
     [
         lambda: Part(nn.ReLU6()),
         lambda: Part(nn.LayerNorm(WIDE)),
+        lambda: Part(nn.Unflatten(-1, (-1, 1))),
         lambda: Part(nn.GELU(), how="with a residual"),
         lambda: Part(nn.GELU(), how="twice as much"),
         lambda: Part(nn.GELU(), how="the other order", wide=NARROW),
