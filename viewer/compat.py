@@ -203,7 +203,7 @@ def keep_early_changes(wait: Callable[[Callable[[], None]], None]) -> None:
         for model, _ in self._models.values():
             shown = getattr(model, "data", model)  # of a component of ours, or of panel-material-ui
             for name, value in [*self._events.items()]:
-                if getattr(shown, name, value) != value:
+                if hasattr(shown, name) and getattr(shown, name) != value:
                     del self._events[name]
         change(self, document)
 

@@ -123,7 +123,7 @@ def _steepness(grey: "np.ndarray", axis: int) -> float | None:
 
 
 def _quantile_of_counts(values: "np.ndarray", counts: "np.ndarray", share: float) -> float:
-    """Return `np.quantile` of numbers, of which each is there `counts` times; not all are there 0 times."""
+    """Return a quantile of numbers, of which each is there `counts` times; not all are there 0 times."""
     import numpy as np
 
     order = np.argsort(values)

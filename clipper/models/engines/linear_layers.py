@@ -58,12 +58,12 @@ class PackedLinear(nn.Module):  # type: ignore[misc]
         # No public name reaches these two operators; torch's own compiler uses them.
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().to(dtype), None)  # noqa: SLF001
         self.bias = None if bias is None else bias.detach().to(dtype)
-        self._activation = activation
+        self.activation = activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Multiply (..., k) to (..., m)."""
         linear = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001
-        name, algorithm, _ = self._activation
+        name, algorithm, _ = self.activation
         result: torch.Tensor = linear(x, self.packed, self.bias, name, [], algorithm)
         return result
 
@@ -91,7 +91,7 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
         self._quantised = (weight / scale[:, None]).round().to(torch.int8).t().contiguous()
         self._scale = scale.numpy()
         self._bias = (torch.zeros(len(weight)) if bias is None else bias.detach().float()).numpy()
-        self._activation = activation
+        self.activation = activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Multiply (..., k) float32 to (..., m) float32."""
@@ -101,7 +101,7 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
         product = torch._int_mm(quantised, self._quantised)  # noqa: SLF001 - no public name reaches it
         result = torch.empty(product.shape)
         scale_back(product.numpy(), scales.numpy(), self._scale, self._bias, result.numpy())
-        return self._activation.function(result).view(*x.shape[:-1], -1)
+        return self.activation.function(result).view(*x.shape[:-1], -1)
 
 
 Linear: TypeAlias = PackedLinear | Int8Linear

@@ -32,6 +32,8 @@ PIECE = 8
 # Threads that work on a piece each; each has the cores that are left to it.
 _MOST_WORKERS = 8
 _START_SECONDS = 60
+# The least cosine to the tower's features with which layers may compute activations: rounding leaves more.
+_ALIKE, _ALIKE_EXACT = 0.98, 0.9999
 _AVX = ("AVX2", "AVX512")
 
 
@@ -122,8 +124,9 @@ class Engine:
         if missing := -count % PIECE:
             pixels = np.concatenate([pixels, np.zeros_like(pixels, shape=(missing, *pixels.shape[1:]))])
         pieces = [pixels[start : start + PIECE] for start in range(0, len(pixels), PIECE)]
-        # One piece alone has all cores.
-        run = map if len(pieces) == 1 else self._workers.map
+        # One piece alone, such as a query image, has all cores. In other precisions than float32 vectors depend
+        # on the number of threads: a piece always has those of a worker.
+        run = map if len(pieces) == 1 and self.name == EXACT else self._workers.map
         return np.concatenate(list(run(self._piece, pieces)))[:count]
 
     def _piece(self, pixels: "np.ndarray") -> "np.ndarray":
@@ -144,12 +147,13 @@ class Engine:
 
         def start() -> None:
             torch.set_num_threads(max(1, cores // count))
+            # A thread takes the number that was set last, by any thread, when it first asks for it.
+            torch.get_num_threads()
             all_started.wait(_START_SECONDS)
 
         workers = ThreadPoolExecutor(count, "embed", initializer=start)
         for future in [workers.submit(int) for _ in range(count)]:
             future.result()
-        # Each thread has its own number, and a new thread has that which was set last, anywhere.
         torch.set_num_threads(cores)
         return workers
 
@@ -162,39 +166,61 @@ def np_writable(pixels: "np.ndarray") -> "np.ndarray":
 def _for_cpu(name: str, tower: "torch.nn.Module", side: int) -> "tuple[torch.nn.Module, torch.dtype]":
     """Return a copy of a tower in one precision, and the type of its input.
 
-    A model may do with its layers what a replaced layer does not allow: it runs once here. In float32 and
-    bfloat16 it then stays as it is, and has to run so.
+    A model may do with its layers what a replaced layer does not allow. So it runs once here, and less is
+    replaced if that fails. In float32 and bfloat16 it may stay as it is; then it has to run so.
     """
     import torch
 
     if name not in ENGINES:  # of a later version of Clipper, on another machine
         raise ValueError("this version knows no such precision")
     dtype = torch.float32 if name == "int8" else getattr(torch, name)
-    blank = torch.zeros(1, 3, side, side, dtype=dtype)
-    by_onednn = name in (EXACT, "int8") or (name == "bfloat16" and cpu_has_bf16())
+    noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    by_onednn = torch.backends.mkldnn.is_available() and (
+        name in (EXACT, "int8") or (name == "bfloat16" and cpu_has_bf16())
+    )
     with torch.inference_mode():
-        if by_onednn and torch.backends.mkldnn.is_available():
+        if by_onednn and (made := _with_activations(name, tower, dtype, noise)):
+            return made, dtype
+        if by_onednn:
             try:
-                made = _faster(name, tower, dtype)
-                made(blank)
-            except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+                made = _faster(name, tower, dtype, activations=False)
+                made(noise.to(dtype))
+            except Exception:  # whatever a model does with its layers
                 if name == "int8":
                     raise
             else:
                 return made, dtype
-        plain = tower if name == EXACT else copy.deepcopy(tower).to(dtype)
-        plain(blank)
+        plain = tower if dtype == torch.float32 else copy.deepcopy(tower).to(dtype)
+        plain(noise.to(dtype))
         return plain, dtype
 
 
-def _faster(name: str, tower: "torch.nn.Module", dtype: "torch.dtype") -> "torch.nn.Module":
+def _with_activations(
+    name: str, tower: "torch.nn.Module", dtype: "torch.dtype", noise: "torch.Tensor"
+) -> "torch.nn.Module | None":
+    """Return a copy of a tower whose layers compute activations too, if it gives the tower's features."""
+    import torch
+
+    try:
+        made = _faster(name, tower, dtype, activations=True)
+        features = made(noise.to(dtype)).float()
+    except Exception:  # noqa: BLE001 - whatever a model does with its layers
+        return None
+    least = _ALIKE_EXACT if name == EXACT else _ALIKE
+    return made if torch.cosine_similarity(features, tower(noise)).min() >= least else None
+
+
+def _faster(
+    name: str, tower: "torch.nn.Module", dtype: "torch.dtype", *, activations: bool
+) -> "torch.nn.Module":
     """Return a copy of a tower whose linear layers are replaced."""
     from clipper.models.engines.linear_layers import Int8Linear, PackedLinear
 
-    linear = Int8Linear if name == "int8" else partial(PackedLinear, dtype=dtype)
-    exact = name == EXACT
-    copied = copy.deepcopy(tower) if name == "bfloat16" else _sharing(tower)
-    return _replaced(copied, linear, activations=not exact, projection=exact).to(dtype)
+    if name == "bfloat16":
+        packed = partial(PackedLinear, dtype=dtype)
+        return _replaced(copy.deepcopy(tower), packed, activations=activations, projection=False).to(dtype)
+    linear = Int8Linear if name == "int8" else PackedLinear
+    return _replaced(_sharing(tower), linear, activations=activations, projection=name == EXACT)
 
 
 def _sharing(tower: "torch.nn.Module") -> "torch.nn.Module":

@@ -370,6 +370,22 @@ def test_each_precision_gives_the_vectors_of_float32(made: Made, kind: str):
         assert (engine(crops) * exact).sum(axis=1).min() >= 0.99, name
 
 
+@pytest.mark.parametrize("kind", [kind for kind in made_models.MAKERS if kind != "align"])
+def test_layers_compute_the_activations_of_each_family_of_transformers(made: Made, kind: str):
+    import torch
+
+    from clipper.models.engines.linear_layers import NONE, PackedLinear
+    from clipper.models.engines.towers import EXACT, _for_cpu
+
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("torch without oneDNN")
+    encoder = Encoder(source(made(kind)), device="cpu")
+    tower, dtype = _for_cpu(EXACT, encoder.image_tower(), encoder.transform.crop_side)
+    layers = [layer for layer in tower.modules() if isinstance(layer, PackedLinear)]
+    assert dtype == torch.float32
+    assert sum(layer.activation is not NONE for layer in layers) >= 2
+
+
 @pytest.mark.parametrize(("kind", "version"), [("siglip", b"2"), ("align", b"3")])
 def test_only_models_of_another_scale_of_colours_have_another_fingerprint(
     made: Made, kind: str, version: bytes

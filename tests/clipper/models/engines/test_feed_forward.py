@@ -77,6 +77,7 @@ def test_results_are_in_the_type_of_the_layers():
     "make",
     [
         lambda: Part(nn.ReLU6()),
+        lambda: Part(ACT2FN["gelu_10"]),
         lambda: Part(nn.LayerNorm(WIDE)),
         lambda: Part(nn.Unflatten(-1, (-1, 1))),
         lambda: Part(nn.GELU(), how="with a residual"),

@@ -1,5 +1,6 @@
 """Each engine gives the vectors of float32, the same for an image in any batch."""
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,6 +63,27 @@ def test_a_vector_is_the_same_to_the_bit_in_any_batch(
     together = engine(crops)
     parts = [engine(crops[start : start + size]) for start in range(0, len(crops), size)]
     assert np.array_equal(together, np.vstack(parts))
+    assert np.array_equal(together[::-1], engine(crops[::-1]))
+
+
+@pytest.fixture
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("threads", [1, 3, 6, 7, 12], indirect=True)
+@pytest.mark.usefixtures("threads")
+def test_a_vector_is_the_same_to_the_bit_in_any_place_with_any_threads(
+    encoder: model.Encoder, crops: np.ndarray, name: str
+):
+    engine = encoder.make_engine(name)
+    together = engine(crops)
+    alone = [engine(crops[row : row + 1]) for row in range(3)]
+    assert np.array_equal(together[:3], np.vstack(alone))
     assert np.array_equal(together[::-1], engine(crops[::-1]))
 
 
@@ -176,3 +198,41 @@ def test_other_families_run_as_far_as_they_allow():
     assert np.allclose(Engine(EXACT, tower, transform=transform, device=CPU)(crops), by_torch, atol=1e-5)
     with pytest.raises(ModelError, match=r'cannot run in int8 on cpu: .*precision = "exact"'):
         Engine("int8", tower, transform=transform, device=CPU)
+
+
+class OwnOrder(nn.Module):
+    """A tower that does with the parts of its feed-forward part what their module does not do alone."""
+
+    def __init__(self, run: Callable[[nn.Sequential, torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.patches, self.run = nn.Conv2d(3, 16, 8, 8), run
+        self.part = nn.Sequential(nn.Linear(16, 16), nn.GELU(), nn.Linear(16, 16))
+        self.projection = nn.Linear(16, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        return self.projection(self.run(self.part, x).mean(1))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda part, x: part[2](part[1](part[0](x))),
+        lambda part, x: part[-1](part[1](part[0](x))),
+        lambda part, x: part(input=x),
+        lambda part, x: 10 * part[1](x) if len(part) == 3 else part(x),
+    ],
+)
+@pytest.mark.parametrize("name", HERE)
+def test_a_tower_that_uses_parts_of_its_own_gives_the_same_vectors(
+    run: Callable[[nn.Sequential, torch.Tensor], torch.Tensor], name: str
+):
+    torch.manual_seed(0)
+    transform = Transform.from_config({"size": 16, "crop_size": 16}, image_size=16)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    tower = OwnOrder(run).eval()
+    with torch.inference_mode():
+        features = tower(transform.normalise(torch.from_numpy(crops))).numpy()
+    vectors = Engine(name, tower, transform=transform, device=CPU)(crops)
+    expected = features / np.linalg.norm(features, axis=1, keepdims=True)
+    assert (vectors * expected).sum(axis=1).min() > 0.995
