@@ -1,9 +1,9 @@
 """The feed-forward part of a transformer's block: a linear layer, an activation and a linear layer, as two.
 
 torch computes CLIP's activation in three passes over more memory than a cache holds: an eighth to a fifth of
-the time of a tower. It also rounds the end of each thread's share in another way: a vector would depend on its
-place in a batch. What does not belong here: the layers (`linear_layers.py`), and where in a tower such parts
-are (`towers.py`).
+the time of a tower. It also rounds the end of each thread's share in another way: a vector would depend on
+its place in a batch. What does not belong here: the layers (`linear_layers.py`), and where in a tower such
+parts are (`towers.py`).
 """
 
 from collections.abc import Callable

@@ -4,13 +4,17 @@ What does not belong here: which layers of a model are replaced in which engine 
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple, TypeAlias
 
 import torch  # noqa: TID253 - this file is itself loaded inside functions only
 from torch import nn  # noqa: TID253
 
 from clipper.models.engines.int8_kernels import LEAST, STEPS, quantise, scale_back
+
+# Without VNNI, a processor adds two products in 16 bits. Weights of so many steps keep within them.
+_SMALL_STEPS = 63.0
+_PROBED = 256
 
 
 class Activation(NamedTuple):
@@ -87,7 +91,7 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
         """
         super().__init__()
         weight = weight.detach()
-        scale = weight.abs().amax(1).clamp_min(LEAST) / STEPS
+        scale = weight.abs().amax(1).clamp_min(LEAST) / (STEPS if _sums_are_exact() else _SMALL_STEPS)
         self._quantised = (weight / scale[:, None]).round().to(torch.int8).t().contiguous()
         self._scale = scale.numpy()
         self._bias = (torch.zeros(len(weight)) if bias is None else bias.detach().float()).numpy()
@@ -102,6 +106,13 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
         result = torch.empty(product.shape)
         scale_back(product.numpy(), scales.numpy(), self._scale, self._bias, result.numpy())
         return self.activation.function(result).view(*x.shape[:-1], -1)
+
+
+@cache
+def _sums_are_exact() -> bool:
+    """Whether products of large numbers in int8 add up on this processor, or end at the largest int16."""
+    most = torch.full((_PROBED, _PROBED), int(STEPS), dtype=torch.int8)
+    return bool((torch._int_mm(most, most) == _PROBED * int(STEPS) ** 2).all())  # noqa: SLF001
 
 
 Linear: TypeAlias = PackedLinear | Int8Linear

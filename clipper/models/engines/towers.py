@@ -124,8 +124,8 @@ class Engine:
         if missing := -count % PIECE:
             pixels = np.concatenate([pixels, np.zeros_like(pixels, shape=(missing, *pixels.shape[1:]))])
         pieces = [pixels[start : start + PIECE] for start in range(0, len(pixels), PIECE)]
-        # One piece alone, such as a query image, has all cores. In other precisions than float32 vectors depend
-        # on the number of threads: a piece always has those of a worker.
+        # One piece alone, such as a query image, has all cores. In other precisions than float32 vectors
+        # depend on the number of threads: a piece always has those of a worker.
         run = map if len(pieces) == 1 and self.name == EXACT else self._workers.map
         return np.concatenate(list(run(self._piece, pieces)))[:count]
 

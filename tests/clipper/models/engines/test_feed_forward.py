@@ -10,6 +10,7 @@ from transformers.activations import ACT2FN  # noqa: TID253
 
 from clipper.models.engines.feed_forward_layers import replaced_feed_forward
 from clipper.models.engines.linear_layers import Int8Linear, PackedLinear
+from clipper.models.engines.towers import cpu_has_bf16
 
 pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")
 WIDE, NARROW = 96, 32
@@ -64,6 +65,7 @@ def test_a_part_without_names_is_found_too(activation: nn.Module):
     assert replaced_feed_forward(part, PackedLinear) is not None
 
 
+@pytest.mark.skipif(not cpu_has_bf16(), reason="a processor without bfloat16")
 def test_results_are_in_the_type_of_the_layers():
     part = Part(ACT2FN["quick_gelu"]).eval()
     x = torch.randn(2, 5, NARROW)

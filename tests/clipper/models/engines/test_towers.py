@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch  # noqa: TID253 - what is tested are torch's modules
 from torch import nn  # noqa: TID253
+from transformers.activations import ACT2FN  # noqa: TID253
 
 from clipper.errors import ModelError
 from clipper.images.preprocess import Transform
@@ -74,16 +75,31 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+class Block(nn.Module):
+    """A tower as wide as a real one: torch divides its activations among threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.norm = nn.Conv2d(3, 512, 8, 8), nn.LayerNorm(512)
+        self.part = nn.Sequential(nn.Linear(512, 2048), ACT2FN["quick_gelu"], nn.Linear(2048, 512))
+        self.projection = nn.Linear(512, 64)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.norm(self.patches(x).flatten(2).transpose(1, 2))
+        return self.projection((x + self.part(x)).mean(1))
+
+
 @pytest.mark.parametrize("name", HERE)
 @pytest.mark.parametrize("threads", [1, 3, 6, 7, 12], indirect=True)
 @pytest.mark.usefixtures("threads")
-def test_a_vector_is_the_same_to_the_bit_in_any_place_with_any_threads(
-    encoder: model.Encoder, crops: np.ndarray, name: str
-):
-    engine = encoder.make_engine(name)
+def test_a_vector_is_the_same_to_the_bit_in_any_place_with_any_threads(name: str):
+    torch.manual_seed(0)
+    transform = Transform.from_config({"size": 56, "crop_size": 56}, image_size=56)
+    crops = np.random.default_rng(0).integers(0, 256, (24, 56, 56, 3), np.uint8)
+    engine = Engine(name, Block().eval(), transform=transform, device=CPU)
     together = engine(crops)
-    alone = [engine(crops[row : row + 1]) for row in range(3)]
-    assert np.array_equal(together[:3], np.vstack(alone))
+    alone = [engine(crops[row : row + 1]) for row in range(6)]
+    assert np.array_equal(together[:6], np.vstack(alone))
     assert np.array_equal(together[::-1], engine(crops[::-1]))
 
 
@@ -154,6 +170,15 @@ def test_int8_products_are_within_their_rounding():
     assert rounded.shape == exact.shape
     assert (rounded - exact).norm() / exact.norm() < 0.02
     assert torch.equal(rounded[1:2], alone)
+
+
+@needs_int8
+def test_large_values_add_up_in_int8():
+    """A processor without VNNI adds two products in 16 bits, where they may end at the largest number."""
+    layer, x = nn.Linear(256, 64, bias=False), torch.ones(4, 256)
+    with torch.inference_mode():
+        layer.weight.fill_(1)
+        assert torch.allclose(Int8Linear(layer.weight, None)(x), layer(x), rtol=1e-4)
 
 
 @needs_onednn
