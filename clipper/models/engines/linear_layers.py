@@ -14,7 +14,7 @@ from clipper.models.engines.int8_kernels import LEAST, STEPS, quantise, scale_ba
 
 # Without VNNI, a processor adds two products in 16 bits. Weights of so many steps keep within them.
 _SMALL_STEPS = 63.0
-_PROBED = 256
+_PROBED_SIDE = 256  # of the matrices with which it is found out
 
 
 class Activation(NamedTuple):
@@ -111,8 +111,8 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
 @cache
 def _sums_are_exact() -> bool:
     """Whether products of large numbers in int8 add up on this processor, or end at the largest int16."""
-    most = torch.full((_PROBED, _PROBED), int(STEPS), dtype=torch.int8)
-    return bool((torch._int_mm(most, most) == _PROBED * int(STEPS) ** 2).all())  # noqa: SLF001
+    most = torch.full((_PROBED_SIDE, _PROBED_SIDE), int(STEPS), dtype=torch.int8)
+    return bool((torch._int_mm(most, most) == _PROBED_SIDE * int(STEPS) ** 2).all())  # noqa: SLF001
 
 
 Linear: TypeAlias = PackedLinear | Int8Linear

@@ -174,40 +174,27 @@ def _for_cpu(name: str, tower: "torch.nn.Module", side: int) -> "tuple[torch.nn.
     if name not in ENGINES:  # of a later version of Clipper, on another machine
         raise ValueError("this version knows no such precision")
     dtype = torch.float32 if name == "int8" else getattr(torch, name)
+    least = _ALIKE_EXACT if name == EXACT else _ALIKE
     noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     by_onednn = torch.backends.mkldnn.is_available() and (
         name in (EXACT, "int8") or (name == "bfloat16" and cpu_has_bf16())
     )
     with torch.inference_mode():
-        if by_onednn and (made := _with_activations(name, tower, dtype, noise)):
-            return made, dtype
-        if by_onednn:
+        for activations in (True, False) if by_onednn else ():
             try:
-                made = _faster(name, tower, dtype, activations=False)
-                made(noise.to(dtype))
+                made = _faster(name, tower, dtype, activations=activations)
+                features = made(noise.to(dtype)).float()
+            except MemoryError:
+                raise
             except Exception:  # whatever a model does with its layers
-                if name == "int8":
+                if name == "int8" and not activations:
                     raise
-            else:
+                continue
+            if not activations or torch.cosine_similarity(features, tower(noise)).min() >= least:
                 return made, dtype
         plain = tower if dtype == torch.float32 else copy.deepcopy(tower).to(dtype)
         plain(noise.to(dtype))
         return plain, dtype
-
-
-def _with_activations(
-    name: str, tower: "torch.nn.Module", dtype: "torch.dtype", noise: "torch.Tensor"
-) -> "torch.nn.Module | None":
-    """Return a copy of a tower whose layers compute activations too, if it gives the tower's features."""
-    import torch
-
-    try:
-        made = _faster(name, tower, dtype, activations=True)
-        features = made(noise.to(dtype)).float()
-    except Exception:  # noqa: BLE001 - whatever a model does with its layers
-        return None
-    least = _ALIKE_EXACT if name == EXACT else _ALIKE
-    return made if torch.cosine_similarity(features, tower(noise)).min() >= least else None
 
 
 def _faster(
